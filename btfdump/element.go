@@ -1,0 +1,152 @@
+package btfdump
+
+import "iter"
+
+// Member is a member of a struct or union.
+type Member struct {
+	Name string // "" for an anonymous record, or padding
+	Type TypeID
+	// BitOffset is the member's distance from the record's start in bits.
+	BitOffset uint32
+	// BitSize is the width of a bitfield in bits, 0 for other members.
+	BitSize uint32
+}
+
+// NumMembers returns the number of members of a struct or union.
+func (t Type) NumMembers() int {
+	if !t.Kind().IsRecord() {
+		return 0
+	}
+	return t.Vlen()
+}
+
+// Member returns the member with index i of a struct or union.
+func (t Type) Member(i int) Member {
+	at := 12 + uint32(i)*12
+	m := Member{
+		Name:      t.level.name(t.u32(at)),
+		Type:      t.level.global(TypeID(t.u32(at + 4))),
+		BitOffset: t.u32(at + 8),
+	}
+	if t.KindFlag() {
+		m.BitSize = m.BitOffset >> 24
+		m.BitOffset &= 0xffffff
+	} else if t.level.legacyBitfields {
+		m.BitOffset, m.BitSize = t.level.legacyBitfield(TypeID(t.u32(at+4)), m.BitOffset)
+	}
+	return m
+}
+
+// legacyBitfield returns the place of a member whose record has no kind_flag:
+// there, the int type says which of its bits are used.
+func (l *level) legacyBitfield(id TypeID, bitOffset uint32) (offset, size uint32) {
+	t := l.typeRaw(l.resolveRaw(id))
+	bits := t.IntBits()
+	if t.Kind() != KindInt || bits == t.Size()*8 && t.IntBitOffset() == 0 {
+		return bitOffset, 0
+	}
+	return bitOffset + t.IntBitOffset(), bits
+}
+
+// Members iterates over the members of a struct or union.
+func (t Type) Members() iter.Seq2[int, Member] {
+	return func(yield func(int, Member) bool) {
+		for i := range t.NumMembers() {
+			if !yield(i, t.Member(i)) {
+				return
+			}
+		}
+	}
+}
+
+// Param is a parameter of a function prototype.
+type Param struct {
+	Name string // often ""
+	Type TypeID // 0 in the last one: variable arguments follow
+}
+
+// NumParams returns the number of parameters of a function prototype.
+func (t Type) NumParams() int {
+	if t.Kind() != KindFuncProto {
+		return 0
+	}
+	return t.Vlen()
+}
+
+// Param returns the parameter with index i of a function prototype.
+func (t Type) Param(i int) Param {
+	at := 12 + uint32(i)*8
+	return Param{Name: t.level.name(t.u32(at)), Type: t.level.global(TypeID(t.u32(at + 4)))}
+}
+
+// Params iterates over the parameters of a function prototype.
+func (t Type) Params() iter.Seq2[int, Param] {
+	return func(yield func(int, Param) bool) {
+		for i := range t.NumParams() {
+			if !yield(i, t.Param(i)) {
+				return
+			}
+		}
+	}
+}
+
+// Enumerator is a named value of an enum.
+type Enumerator struct {
+	Name string
+	// Value is the value, sign-extended where the enum is signed: convert it
+	// to int64 then.
+	Value uint64
+}
+
+// NumEnumerators returns the number of an enum's values.
+func (t Type) NumEnumerators() int {
+	if !t.Kind().IsEnum() {
+		return 0
+	}
+	return t.Vlen()
+}
+
+// Enumerator returns the value with index i of an enum.
+func (t Type) Enumerator(i int) Enumerator {
+	if t.Kind() == KindEnum64 {
+		at := 12 + uint32(i)*12
+		return Enumerator{Name: t.level.name(t.u32(at)), Value: uint64(t.u32(at+8))<<32 | uint64(t.u32(at+4))}
+	}
+	at := 12 + uint32(i)*8
+	e := Enumerator{Name: t.level.name(t.u32(at)), Value: uint64(t.u32(at + 4))}
+	if t.KindFlag() {
+		e.Value = uint64(int64(int32(e.Value)))
+	}
+	return e
+}
+
+// Enumerators iterates over the values of an enum.
+func (t Type) Enumerators() iter.Seq2[int, Enumerator] {
+	return func(yield func(int, Enumerator) bool) {
+		for i := range t.NumEnumerators() {
+			if !yield(i, t.Enumerator(i)) {
+				return
+			}
+		}
+	}
+}
+
+// SectionVar is an entry of a data section.
+type SectionVar struct {
+	Type         TypeID // a variable, or a function in .ksyms
+	Offset, Size uint32 // bytes; 0 before an object is linked
+}
+
+// NumSectionVars returns the number of entries of a data section.
+func (t Type) NumSectionVars() int {
+	if t.Kind() != KindDatasec {
+		return 0
+	}
+	return t.Vlen()
+}
+
+// SectionVar returns the entry with index i of a data section.
+func (t Type) SectionVar(i int) SectionVar {
+	at := 12 + uint32(i)*12
+	return SectionVar{Type: t.level.global(TypeID(t.u32(at))), Offset: t.u32(at + 4), Size: t.u32(at + 8)}
+}

@@ -1,0 +1,362 @@
+package btfdump
+
+import "fmt"
+
+// validate checks all types of a level, once: what passes can be decoded by
+// accessors that have no errors to return. Every step is linear in the size
+// of the blob, and none recurses.
+func (l *level) validate() error {
+	l.resolved = make([]TypeID, len(l.offsets))
+	c := checker{level: l, end: l.firstRaw + TypeID(len(l.offsets))}
+	for i := range l.offsets {
+		if err := c.references(l.typeRaw(l.firstRaw + TypeID(i))); err != nil {
+			return err
+		}
+	}
+	if err := c.resolveChains(); err != nil {
+		return err
+	}
+	for i := range l.offsets {
+		if err := c.values(l.typeRaw(l.firstRaw + TypeID(i))); err != nil {
+			return err
+		}
+	}
+	return c.byValueCycles()
+}
+
+// typeRaw returns a type by the ID that the blob itself counts.
+func (l *level) typeRaw(id TypeID) Type {
+	for id < l.firstRaw {
+		if l.base == nil {
+			return Type{level: l} // void
+		}
+		l = l.base
+	}
+	return Type{level: l, off: l.offsets[id-l.firstRaw], id: id}
+}
+
+// resolveRaw is View.Resolve in the blob's own counting.
+func (l *level) resolveRaw(id TypeID) TypeID {
+	for id < l.firstRaw {
+		if l.base == nil {
+			return id // void
+		}
+		l = l.base
+	}
+	return l.resolved[id-l.firstRaw]
+}
+
+// checker holds what the checks of one level share. All IDs are the blob's own.
+type checker struct {
+	*level
+	end   TypeID      // the ID after the last
+	inner [][2]TypeID // record, and record of the same size that it holds by value
+}
+
+func errorAt(t Type, format string, args ...any) error {
+	e := &FormatError{ID: t.id, Kind: t.Kind(), Msg: fmt.Sprintf(format, args...)}
+	if nameOff := t.u32(0); uint64(nameOff) < t.level.stringsEnd() {
+		e.Name = t.Name()
+	}
+	return e
+}
+
+// references checks what a type's words refer to: strings and type IDs.
+func (c *checker) references(t Type) error {
+	k := t.Kind()
+	if err := c.nameOffset(t, 0, "its name"); err != nil {
+		return err
+	}
+	switch k {
+	case KindPtr, KindTypedef, KindVolatile, KindConst, KindRestrict, KindTypeTag:
+		return c.target(t, TypeID(t.u32(8)), symbolKinds)
+	case KindArray:
+		if err := c.target(t, TypeID(t.u32(12)), symbolKinds); err != nil {
+			return err
+		}
+		return c.target(t, TypeID(t.u32(16)), symbolKinds)
+	case KindStruct, KindUnion:
+		for i := range t.Vlen() {
+			at := 12 + uint32(i)*12
+			if err := c.nameOffset(t, at, "member name"); err != nil {
+				return err
+			}
+			if err := c.target(t, TypeID(t.u32(at+4)), symbolKinds); err != nil {
+				return err
+			}
+		}
+	case KindEnum, KindEnum64:
+		elem := uint32(wireSizes[k].elem)
+		for i := range t.Vlen() {
+			if err := c.nameOffset(t, 12+uint32(i)*elem, "enumerator name"); err != nil {
+				return err
+			}
+		}
+	case KindFunc:
+		return c.target(t, TypeID(t.u32(8)), ^kinds(KindFuncProto))
+	case KindFuncProto:
+		if err := c.target(t, TypeID(t.u32(8)), symbolKinds); err != nil {
+			return err
+		}
+		for i := range t.Vlen() {
+			at := 12 + uint32(i)*8
+			if err := c.nameOffset(t, at, "parameter name"); err != nil {
+				return err
+			}
+			param := TypeID(t.u32(at + 4))
+			if err := c.target(t, param, symbolKinds); err != nil {
+				return err
+			}
+			if param == 0 && i != t.Vlen()-1 {
+				return errorAt(t, "parameter %d of %d has no type; only the last can stand for variable arguments", i, t.Vlen())
+			}
+		}
+	case KindVar:
+		return c.target(t, TypeID(t.u32(8)), symbolKinds)
+	case KindDatasec:
+		for i := range t.Vlen() {
+			if err := c.target(t, TypeID(t.u32(12+uint32(i)*12)), ^kinds(KindVar, KindFunc)); err != nil {
+				return err
+			}
+		}
+	case KindDeclTag:
+		return c.target(t, TypeID(t.u32(8)), kinds(KindDeclTag, KindVoid))
+	}
+	return nil
+}
+
+func (c *checker) nameOffset(t Type, at uint32, what string) error {
+	off := t.u32(at)
+	if uint64(off) >= c.stringsEnd() && off != 0 {
+		return errorAt(t, "%s is at offset %d of %d bytes of strings", what, off, c.stringsEnd())
+	}
+	return nil
+}
+
+// target checks that a reference leads to a type, and to none of the kinds
+// given. Unknown kinds may be referred to by any type.
+func (c *checker) target(t Type, id TypeID, except kindSet) error {
+	if id >= c.end {
+		return errorAt(t, "refers to type %d, but there are only %d", id, c.end)
+	}
+	if id == 0 {
+		if except.has(KindVoid) {
+			return errorAt(t, "refers to void, which its kind does not allow")
+		}
+		return nil
+	}
+	if k := c.typeRaw(id).Kind(); except.has(k) {
+		return errorAt(t, "refers to type %d of kind %s, which its kind does not allow", id, k)
+	}
+	return nil
+}
+
+// resolveChains fills in resolved, and rejects chains of pointers, arrays and
+// modifiers that lead back to themselves.
+func (c *checker) resolveChains() error {
+	const (
+		unseen = iota
+		open
+		done
+	)
+	state := make([]uint8, len(c.offsets))
+	var chain []TypeID
+	for i := range c.offsets {
+		id := c.firstRaw + TypeID(i)
+		// Walk to where the answer is known …
+		chain = chain[:0]
+		for id >= c.firstRaw && state[id-c.firstRaw] == unseen {
+			state[id-c.firstRaw] = open
+			chain = append(chain, id)
+			t := c.typeRaw(id)
+			switch k := t.Kind(); {
+			case k == KindArray:
+				id = TypeID(t.u32(12))
+			case chainKinds.has(k):
+				id = TypeID(t.u32(8))
+			default:
+				state[id-c.firstRaw] = done
+				c.resolved[id-c.firstRaw] = id
+				continue
+			}
+		}
+		if id >= c.firstRaw && state[id-c.firstRaw] == open {
+			return errorAt(c.typeRaw(id), "refers to itself through pointers, arrays or qualifiers alone")
+		}
+		// … and carry it back.
+		for j := len(chain) - 1; j >= 0; j-- {
+			at := chain[j] - c.firstRaw
+			if state[at] == done {
+				continue
+			}
+			state[at] = done
+			t := c.typeRaw(chain[j])
+			if t.Kind().IsModifier() {
+				c.resolved[at] = c.resolveRaw(TypeID(t.u32(8)))
+			} else {
+				c.resolved[at] = chain[j]
+			}
+		}
+	}
+	return nil
+}
+
+// values checks sizes, and where members lie.
+func (c *checker) values(t Type) error {
+	switch k := t.Kind(); k {
+	case KindInt:
+		bits, offset := t.IntBits(), t.IntBitOffset()
+		if size := t.Size(); size == 0 || size > 16 || bits > 128 || bits+offset > size*8 {
+			return errorAt(t, "%d bits at bit %d do not fit its size of %d bytes", bits, offset, size)
+		}
+	case KindEnum, KindEnum64:
+		switch t.Size() {
+		case 1, 2, 4, 8:
+		default:
+			return errorAt(t, "an enum can't have %d bytes", t.Size())
+		}
+	case KindFloat:
+		switch t.Size() {
+		case 2, 4, 8, 12, 16:
+		default:
+			return errorAt(t, "a floating-point number can't have %d bytes", t.Size())
+		}
+	case KindArray:
+		return c.array(t)
+	case KindStruct, KindUnion:
+		for i := range t.Vlen() {
+			if err := c.member(t, i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// maxDimensions bounds how many arrays can be nested directly. C promises a
+// program 12 declarators in a row; it keeps size computations linear.
+const maxDimensions = 64
+
+func (c *checker) array(t Type) error {
+	id := TypeID(t.u32(12))
+	for range maxDimensions {
+		elem := c.typeRaw(c.resolveRaw(id))
+		if k := elem.Kind(); k != KindArray {
+			if unsizedKinds.has(k) {
+				return errorAt(t, "array of type %d, of kind %s, which has no size", id, k)
+			}
+			return nil
+		}
+		id = TypeID(elem.u32(12))
+	}
+	return errorAt(t, "array of more than %d dimensions", maxDimensions)
+}
+
+// member checks that a member has a size and lies inside its record, and
+// notes records of the same size inside each other for byValueCycles.
+func (c *checker) member(t Type, i int) error {
+	at := 12 + uint32(i)*12
+	id := c.resolveRaw(TypeID(t.u32(at + 4)))
+	mt := c.typeRaw(id)
+	k := mt.Kind()
+	if unsizedKinds.has(k) {
+		return errorAt(t, "member %d (%.80q) is of kind %s, which has no size", i, c.name(t.u32(at)), k)
+	}
+	offset, width := uint64(t.u32(at+8)), uint64(0)
+	if t.KindFlag() {
+		offset, width = offset&0xffffff, offset>>24
+	} else if c.legacyBitfields {
+		o, w := c.legacyBitfield(id, uint32(offset))
+		offset, width = uint64(o), uint64(w)
+	}
+	bits := width
+	if width != 0 {
+		if k != KindInt && !k.IsEnum() || width > uint64(mt.Size())*8 {
+			return errorAt(t, "member %d (%.80q) is a bitfield of %d bits, but of kind %s and %d bytes", i, c.name(t.u32(at)), width, k, mt.Size())
+		}
+	} else {
+		if offset%8 != 0 {
+			return errorAt(t, "member %d (%.80q) is no bitfield, but at bit offset %d", i, c.name(t.u32(at)), offset)
+		}
+		size, record := c.valueSize(id)
+		bits = saturatingMul(size, 8)
+		if record != 0 && (size == 0 || size >= uint64(t.Size())) {
+			c.inner = append(c.inner, [2]TypeID{t.id, record})
+		}
+	}
+	if limit := uint64(t.Size()) * 8; offset > limit || bits > limit-offset {
+		return errorAt(t, "member %d (%.80q) at bit offset %d, %d bits long, lies outside of the %d bytes", i, c.name(t.u32(at)), offset, bits, t.Size())
+	}
+	return nil
+}
+
+// valueSize returns the size in bytes of a type that has been resolved, and
+// the record that a value of it holds, 0 for none. Pointers count as 0: their
+// size is a guess where BTF has no long.
+func (c *checker) valueSize(id TypeID) (size uint64, record TypeID) {
+	n := uint64(1)
+	for {
+		t := c.typeRaw(id)
+		switch k := t.Kind(); {
+		case k == KindArray:
+			n = saturatingMul(n, uint64(t.u32(20)))
+			id = c.resolveRaw(TypeID(t.u32(12)))
+		case k == KindPtr:
+			return 0, 0
+		case k.IsRecord():
+			return saturatingMul(n, uint64(t.Size())), id
+		default:
+			return saturatingMul(n, uint64(t.Size())), 0
+		}
+	}
+}
+
+// byValueCycles rejects records that contain themselves. As members have been
+// checked to lie inside their record, all records of such a cycle have the
+// same size, or are in arrays of no elements: only those pairs are looked at.
+func (c *checker) byValueCycles() error {
+	if len(c.inner) == 0 {
+		return nil
+	}
+	// edges of a record, as ranges of c.inner, which is ordered by record
+	ranges := make(map[TypeID][2]int)
+	for i, e := range c.inner {
+		r, ok := ranges[e[0]]
+		if !ok {
+			r[0] = i
+		}
+		r[1] = i + 1
+		ranges[e[0]] = r
+	}
+	type frame struct{ next, end int }
+	open := make(map[TypeID]bool) // false: done
+	for _, root := range c.inner {
+		if _, seen := open[root[0]]; seen {
+			continue
+		}
+		open[root[0]] = true
+		path := []TypeID{root[0]}
+		r := ranges[root[0]]
+		stack := []frame{{r[0], r[1]}}
+		for len(stack) > 0 {
+			f := &stack[len(stack)-1]
+			if f.next == f.end {
+				open[path[len(path)-1]] = false
+				path, stack = path[:len(path)-1], stack[:len(stack)-1]
+				continue
+			}
+			id := c.inner[f.next][1]
+			f.next++
+			isOpen, seen := open[id]
+			if isOpen {
+				return errorAt(c.typeRaw(id), "contains itself")
+			}
+			if r, ok := ranges[id]; ok && !seen {
+				open[id] = true
+				path = append(path, id)
+				stack = append(stack, frame{r[0], r[1]})
+			}
+		}
+	}
+	return nil
+}
