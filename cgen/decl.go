@@ -59,13 +59,11 @@ func (p *printer) braces(t btfdump.Type) {
 			c.Skip(uint64(m.BitOffset))
 		}
 		c.Place(uint64(m.BitOffset), v.size, v.align, m.BitSize)
-		p.line()
 		if m.Name == "" {
 			p.unnamed(m.Type, inner)
 		} else {
 			p.member(m)
 		}
-		p.text(";\n")
 		if p.err != nil {
 			return
 		}
@@ -84,17 +82,33 @@ func (p *printer) braces(t btfdump.Type) {
 	}
 }
 
-// member prints a member with a name.
+// member prints a member with a name. One that is a keyword since C23 (kernel
+// 6.1 has a "u32 bool") or, from stdbool.h, a macro, can't have it there:
+// programs can't access it then, but compile.
 func (p *printer) member(m btfdump.Member) {
 	if err := p.members.add(m.Name); err != nil {
 		p.fail(err)
 		return
 	}
-	p.declare(m.Type, m.Name)
+	if !isKeywordC23(m.Name) {
+		p.memberNamed(m, p.note(m.Name))
+		return
+	}
+	p.text("#if defined(", m.Name, ") || ", hasKeywordsC23, "\n")
+	p.memberNamed(m, m.Name+"_")
+	p.text("#else\n")
+	p.memberNamed(m, m.Name)
+	p.text("#endif\n")
+}
+
+func (p *printer) memberNamed(m btfdump.Member, name string) {
+	p.line()
+	p.declare(m.Type, name)
 	if m.BitSize != 0 {
 		p.text(": ")
 		p.out = strconv.AppendUint(p.out, uint64(m.BitSize), 10)
 	}
+	p.text(";\n")
 }
 
 // unnamed prints a member without a name: its members belong to the record
@@ -102,6 +116,7 @@ func (p *printer) member(m btfdump.Member) {
 // members of named records too. Portable C can only write them as anonymous
 // ones, which are laid out, and seen by CO-RE, the same.
 func (p *printer) unnamed(id btfdump.TypeID, record btfdump.Type) {
+	p.line()
 	for t := p.view.Type(id); t.Kind().IsModifier(); t = p.view.Type(t.Ref()) {
 		switch t.Kind() {
 		case btfdump.KindConst:
@@ -112,6 +127,7 @@ func (p *printer) unnamed(id btfdump.TypeID, record btfdump.Type) {
 	}
 	p.text(tagKeyword(record), " ")
 	p.braces(record)
+	p.text(";\n")
 }
 
 // tail prints the padding after the last member, if the record's alignment
@@ -156,7 +172,7 @@ func (p *printer) padding(from, to uint64) {
 		for _, unit := range []struct {
 			kind string
 			bits uint64
-		}{{"long", 64}, {"int", 32}, {"short", 16}} {
+		}{{"long long", 64}, {"int", 32}, {"short", 16}} {
 			if from%unit.bits == 0 && to-from >= unit.bits {
 				kind, width = unit.kind, unit.bits
 				break
@@ -284,7 +300,7 @@ func (p *printer) enumBody(t btfdump.Type, name string) {
 				e.Name = other
 			}
 		}
-		p.text(e.Name, " = ")
+		p.text(p.note(e.Name), " = ")
 		wide, ok := p.enumValue(t, e.Value)
 		if !ok {
 			p.fail(fmt.Errorf("enumerator %d (%s): the value %#x does not fit %d bytes", i, e.Name, e.Value, t.Size()))

@@ -13,13 +13,14 @@ import (
 // ignores that pragma without a word and CO-RE would be lost.
 const macroCoRE = "__co_re"
 
-// unlessBool starts what stdbool.h and, since C23, the language itself define.
-// clang 15 and gcc 13 are the first to have the keywords, under the value of
+// hasKeywordsC23 is a preprocessor condition: bool, true, false and others are
+// keywords. clang 15 and gcc 13 are the first to have them, under the value of
 // __STDC_VERSION__ of C23's drafts.
-const unlessBool = `#if !defined(__bool_true_false_are_defined) && !defined(__cplusplus) && \
-	!(__STDC_VERSION__ >= 202311L || __STDC_VERSION__ >= 202000L && \
-	  (defined(__clang__) ? __clang_major__ >= 15 : __GNUC__ >= 13))
-`
+const hasKeywordsC23 = `(defined(__cplusplus) || __STDC_VERSION__ >= 202311L || __STDC_VERSION__ >= 202000L && \
+	(defined(__clang__) ? __clang_major__ >= 15 : __GNUC__ >= 13))`
+
+// unlessBool starts what stdbool.h and, since C23, the language itself define.
+const unlessBool = "#if !defined(__bool_true_false_are_defined) && !" + hasKeywordsC23 + "\n"
 
 const guardTop = `#ifndef __VMLINUX_H__
 #define __VMLINUX_H__
@@ -27,9 +28,9 @@ const guardTop = `#ifndef __VMLINUX_H__
 `
 
 // coRETop defines what marks records, unless the program does not want it or
-// the compiler's target has no CO-RE, and makes btf_type_tag harmless for
+// the compiler's target or language has no CO-RE, and makes btf_type_tag harmless for
 // compilers that do not know it.
-const coRETop = `#if !defined(BPF_NO_PRESERVE_ACCESS_INDEX) && __has_attribute(preserve_access_index)
+const coRETop = `#if !defined(BPF_NO_PRESERVE_ACCESS_INDEX) && !defined(__cplusplus) && __has_attribute(preserve_access_index)
 #define ` + macroCoRE + ` __attribute__((preserve_access_index))
 #else
 #define ` + macroCoRE + `
@@ -70,7 +71,7 @@ const guardBottom = `#undef ` + macroCoRE + `
 `
 
 // assemble puts the header together.
-func (p *Plan) assemble(body, kfuncs [][]byte) []byte {
+func (p *Plan) assemble(body, kfuncs [][]byte, words wordsCXX) []byte {
 	var top strings.Builder
 	if p.opts.SPDX != "" {
 		top.WriteString("/* SPDX-License-Identifier: " + printable(p.opts.SPDX) + " */\n")
@@ -78,9 +79,10 @@ func (p *Plan) assemble(body, kfuncs [][]byte) []byte {
 	if !p.opts.NoProvenance {
 		top.WriteString(p.provenance(body, kfuncs))
 	}
-	top.WriteString(guardTop + coRETop)
+	top.WriteString(guardTop + coRETop + words.define())
+	bottom := words.undefine() + guardBottom
 
-	size := top.Len() + len(kfuncsTop) + len(kfuncsBottom) + len(guardBottom)
+	size := top.Len() + len(kfuncsTop) + len(kfuncsBottom) + len(bottom)
 	for _, c := range body {
 		size += len(c)
 	}
@@ -98,7 +100,32 @@ func (p *Plan) assemble(body, kfuncs [][]byte) []byte {
 		}
 		out = append(out, kfuncsBottom...)
 	}
-	return append(out, guardBottom...)
+	return append(out, bottom...)
+}
+
+// wordsCXX are the keywords of C++, by index, that a header uses as names. For
+// C++ they are macros while the header lasts.
+type wordsCXX [len(keywordsCXX)]bool
+
+func (w *wordsCXX) define() string {
+	return w.block(func(word string) string { return "#define " + word + " " + word + "_\n" }, "\n")
+}
+
+func (w *wordsCXX) undefine() string {
+	return w.block(func(word string) string { return "#undef " + word + "\n" }, "")
+}
+
+func (w *wordsCXX) block(line func(word string) string, end string) string {
+	var b strings.Builder
+	for i, used := range w {
+		if used {
+			b.WriteString(line(keywordsCXX[i]))
+		}
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return "#ifdef __cplusplus\n" + b.String() + "#endif\n" + end
 }
 
 // provenance returns the comment that says where the header comes from. It

@@ -18,23 +18,25 @@ func (p *Plan) Print() ([]byte, error) {
 		types = types[:len(types)-1]
 	}
 	functions := p.decls[len(types):]
-	body, err := p.printAll(types)
+	var words wordsCXX
+	body, err := p.printAll(types, &words)
 	if err != nil {
 		return nil, err
 	}
-	kfuncs, err := p.printAll(functions)
+	kfuncs, err := p.printAll(functions, &words)
 	if err != nil {
 		return nil, err
 	}
-	return p.assemble(body, kfuncs), nil
+	return p.assemble(body, kfuncs, words), nil
 }
 
 // chunkSize is how many declarations a goroutine prints before it takes more:
 // few enough that both cores end together, enough that taking them costs nothing.
 const chunkSize = 256
 
-// printAll prints declarations in chunks and returns those in order.
-func (p *Plan) printAll(decls []Decl) ([][]byte, error) {
+// printAll prints declarations in chunks and returns those in order. It adds
+// to words what is a keyword of C++ among their names.
+func (p *Plan) printAll(decls []Decl, words *wordsCXX) ([][]byte, error) {
 	chunks := make([][]byte, (len(decls)+chunkSize-1)/chunkSize)
 	errs := make([]error, len(chunks))
 	workers := p.opts.Workers
@@ -43,12 +45,18 @@ func (p *Plan) printAll(decls []Decl) ([][]byte, error) {
 	}
 	var next atomic.Int64
 	var wg sync.WaitGroup
+	var mu sync.Mutex // of words
 	for range min(workers, len(chunks)) {
 		wg.Go(func() {
 			pr := printer{Plan: p}
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= len(chunks) {
+					mu.Lock()
+					defer mu.Unlock()
+					for i, used := range pr.words {
+						words[i] = words[i] || used
+					}
 					return
 				}
 				chunk := decls[i*chunkSize : min((i+1)*chunkSize, len(decls))]
@@ -75,6 +83,7 @@ type printer struct {
 	indent  int
 	layers  []layer   // of the declarators being printed, the outermost first
 	members memberSet // of the record being printed
+	words   wordsCXX  // printed so far
 	err     error     // the first one; what is printed after it is not used
 }
 
@@ -123,7 +132,15 @@ func (p *printer) line() {
 
 // name returns the C name of a named type. Plan has checked that it is an
 // identifier.
-func (p *printer) name(id btfdump.TypeID) string { return p.naming.name(id) }
+func (p *printer) name(id btfdump.TypeID) string { return p.note(p.naming.name(id)) }
+
+// note returns a name that is going to be printed, and remembers keywords of C++.
+func (p *printer) note(name string) string {
+	if i := keywordCXX(name); i >= 0 {
+		p.words[i] = true
+	}
+	return name
+}
 
 func tagKeyword(t btfdump.Type) string {
 	switch classOf(t) {

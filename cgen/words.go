@@ -30,7 +30,7 @@ var keywords = []string{
 }
 
 // keywordsC23 are the keywords that C23 adds. As names of types and
-// enumerators they get a suffix; members keep them (see [Plan.preamble]).
+// enumerators they get a suffix; members keep them (see [printer.member]).
 var keywordsC23 = []string{
 	"alignas", "alignof", "bool", "constexpr", "false", "nullptr", "static_assert", "thread_local", "true",
 	"typeof_unqual", "_Decimal128", "_Decimal32", "_Decimal64",
@@ -38,7 +38,7 @@ var keywordsC23 = []string{
 
 // keywordsCXX are the keywords of C++ that C does not have, and that a macro
 // can stand for. (Alternative operators such as "and" can't be macros.)
-var keywordsCXX = []string{
+var keywordsCXX = [...]string{
 	"catch", "char16_t", "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield", "concept", "const_cast",
 	"consteval", "constinit", "decltype", "delete", "dynamic_cast", "explicit", "export", "friend", "mutable", "namespace",
 	"new", "noexcept", "operator", "private", "protected", "public", "reinterpret_cast", "requires", "static_cast",
@@ -69,7 +69,6 @@ func wordSet(lists ...[]string) map[string]bool {
 var (
 	keywordSet    = wordSet(keywords)
 	keywordC23Set = wordSet(keywordsC23)
-	keywordCXXSet = wordSet(keywordsCXX)
 	builtinSet    = wordSet(builtinNames)
 )
 
@@ -79,7 +78,20 @@ const maxKeyword = 19
 
 func isKeyword(s string) bool    { return len(s) <= maxKeyword && keywordSet[s] }
 func isKeywordC23(s string) bool { return keywordC23Set[s] }
-func isKeywordCXX(s string) bool { return keywordCXXSet[s] }
+
+// keywordCXX returns the index of a C++ keyword in keywordsCXX, -1 for other
+// words. They are told apart by the first letters before they are compared.
+func keywordCXX(s string) int {
+	if len(s) < 3 || len(s) > len("reinterpret_cast") || s[0] < 'c' || s[0] > 'v' {
+		return -1
+	}
+	for i, w := range keywordsCXX {
+		if w[0] == s[0] && w == s {
+			return i
+		}
+	}
+	return -1
+}
 
 // standardType is a typedef of stddef.h or stdint.h.
 type standardType struct {
