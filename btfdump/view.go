@@ -112,7 +112,7 @@ func (v *View) Base() *View {
 		return nil
 	}
 	for i, l := range v.levels {
-		if l.first == top.base.first {
+		if l == top.base {
 			return newView(v.levels[:i+1])
 		}
 	}
@@ -243,11 +243,11 @@ func (l *level) global(id TypeID) TypeID {
 
 // name returns the string at an offset, which has been checked to be in range.
 func (l *level) name(off uint32) string {
+	if off == 0 {
+		return "" // also where no level has the empty string at its start
+	}
 	for off < l.strStart {
 		l = l.base
-	}
-	if off == l.strStart && len(l.strings) == 0 {
-		return ""
 	}
 	s := l.strings[off-l.strStart:]
 	return s[:strings.IndexByte(s, 0)] // the section ends in NUL

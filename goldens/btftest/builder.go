@@ -35,8 +35,12 @@ type Builder struct {
 
 	firstID ID
 	types   []record
-	next    ID // where the next type goes when At was called, else 0
 	base    *Builder
+
+	// At returns a builder that defines the type at of the builder root, and
+	// has nothing else of its own.
+	root *Builder
+	at   ID
 
 	firstString uint32
 	strings     []byte
@@ -92,25 +96,33 @@ func (b *Builder) Reserve() ID {
 	return b.NextID() - 1
 }
 
-// At makes the next type that is added take the reserved ID, and returns b:
+// At returns a builder whose one type becomes the reserved type id of b. The
+// types and strings that this one needs can be added to b in the same call:
 //
 //	node := b.Reserve()
-//	next := b.Ptr(node)
-//	b.At(node).Struct("node", 8, btftest.Field("next", next, 0))
+//	b.At(node).Struct("node", 8, btftest.Field("next", b.Ptr(node), 0))
+//
+// Other methods than those that add a type make no sense on it.
 func (b *Builder) At(id ID) *Builder {
-	if b.next != 0 {
-		panic(fmt.Sprintf("btftest: At(%d) was followed by no type", b.next))
-	}
-	if r := b.record(id); r.words != nil || r.bytes != nil {
+	b.reserved(id)
+	return &Builder{root: b, at: id}
+}
+
+// reserved returns the place of a type that was reserved and not defined yet.
+func (b *Builder) reserved(id ID) *record {
+	r := b.record(id)
+	if r.words != nil || r.bytes != nil {
 		panic(fmt.Sprintf("btftest: type %d is defined already", id))
 	}
-	b.next = id
-	return b
+	return r
 }
 
 // Str returns the string offset of s, adding s to the string section when
 // neither b nor one of its bases has it.
 func (b *Builder) Str(s string) uint32 {
+	if b.root != nil {
+		b = b.root
+	}
 	for o := b; o != nil; o = o.base {
 		if off, ok := o.stringIndex[s]; ok {
 			return off
@@ -124,9 +136,6 @@ func (b *Builder) Str(s string) uint32 {
 // Bytes returns the raw BTF. It panics when a reserved ID was not filled in.
 // It may be called more than once; each call makes new bytes.
 func (b *Builder) Bytes() []byte {
-	if b.next != 0 {
-		panic(fmt.Sprintf("btftest: At(%d) was followed by no type", b.next))
-	}
 	var types []byte
 	for i, r := range b.types {
 		id := b.firstID + ID(i)
@@ -151,14 +160,12 @@ func (b *Builder) Bytes() []byte {
 
 // add appends a type, or defines the one that At chose.
 func (b *Builder) add(r record) ID {
-	id := b.next
-	if id == 0 {
-		b.types = append(b.types, r)
-		return b.NextID() - 1
+	if b.root != nil {
+		*b.root.reserved(b.at) = r
+		return b.at
 	}
-	b.next = 0
-	*b.record(id) = r
-	return id
+	b.types = append(b.types, r)
+	return b.NextID() - 1
 }
 
 // record is the type id of b itself; one of its base has none here.

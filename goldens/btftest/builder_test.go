@@ -167,6 +167,7 @@ func TestMisusePanics(t *testing.T) {
 		"reserved, not defined": func(b *btftest.Builder) { b.Reserve(); b.Bytes() },
 		"defined twice":         func(b *btftest.Builder) { b.At(b.Int("int", 4, 1)) },
 		"At without a type":     func(b *btftest.Builder) { b.At(b.Reserve()); b.Bytes() },
+		"two types for one At":  func(b *btftest.Builder) { at := b.At(b.Reserve()); at.Ptr(0); at.Ptr(0) },
 		"layout, short header":  func(b *btftest.Builder) { b.Layout = btftest.StandardLayout(); b.Bytes() },
 		"another builder's ID":  func(b *btftest.Builder) { b.At(9) },
 		"bitfield too wide":     func(b *btftest.Builder) { b.Struct("s", 4, btftest.Bitfield("a", 1, 0, 256)) },
