@@ -163,10 +163,29 @@ func makeHeader(r headerRequest, console *console) ([]byte, error) {
 	console.begin("deciding on names and order")
 	plan, err := cgen.NewPlan(kernel.View, set, r.options)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", r.origin(), err)
 	}
 	console.begin("printing the header")
-	return cgen.Print(plan, r.options)
+	text, err := plan.Print()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.origin(), err)
+	}
+	return text, nil
+}
+
+// origin names what was read, for errors about the types in it.
+func (r headerRequest) origin() string {
+	name := r.input
+	switch name {
+	case "":
+		name = "the running kernel"
+	case "-":
+		name = "standard input"
+	}
+	if len(r.modules) > 0 {
+		name += " with modules " + strings.Join(r.modules, ", ")
+	}
+	return name
 }
 
 // selectTypes returns the types that match one of the patterns, and what they need.

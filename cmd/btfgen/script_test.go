@@ -59,6 +59,14 @@ func TestScripts(t *testing.T) {
 			"mode":    mode,
 			"files":   files,
 		},
+		// [running-btf]: the running kernel shows its BTF.
+		Condition: func(name string) (bool, error) {
+			if name != "running-btf" {
+				return false, fmt.Errorf("there is no condition %q", name)
+			}
+			_, err := os.Stat("/sys/kernel/btf/vmlinux")
+			return err == nil, nil
+		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 	})
