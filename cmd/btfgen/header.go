@@ -6,6 +6,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -64,11 +65,20 @@ func header(c *cli.Context) error {
 		return err
 	}
 	if changed {
-		console.say("%s: written, %.1f MB", request.output, float64(len(text))/1e6)
+		console.say("%s: written, %s bytes", request.output, thousands(len(text)))
 	} else {
 		console.say("%s: unchanged", request.output)
 	}
 	return nil
+}
+
+// thousands writes a number with a comma before every three digits.
+func thousands(n int) string {
+	digits := strconv.Itoa(n)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
 }
 
 // newHeaderRequest checks the command line, before anything is read.
