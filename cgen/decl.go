@@ -1,0 +1,348 @@
+package cgen
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/btfgen/btfgen/btfdump"
+)
+
+// record prints the definition of a named record.
+func (p *printer) record(t btfdump.Type) {
+	p.text(tagKeyword(t), " ", p.name(t.ID()), " ")
+	p.members.reset()
+	p.braces(t)
+	p.text(" " + macroCoRE + ";\n\n")
+}
+
+// body prints an anonymous record in the place where it is used.
+func (p *printer) body(t btfdump.Type) {
+	p.text(tagKeyword(t), " ")
+	if p.indent == 0 { // of a typedef: clang hands the attribute down, but not up
+		p.members.reset()
+		p.braces(t)
+		p.text(" " + macroCoRE)
+		return
+	}
+	// Its members have a name space of their own.
+	outer := p.members
+	p.members = memberSet{}
+	p.braces(t)
+	p.members = outer
+}
+
+// braces prints the members of a record and its attributes.
+func (p *printer) braces(t btfdump.Type) {
+	style, err := p.style(t)
+	if err != nil {
+		p.fail(err)
+		return
+	}
+	p.text("{\n")
+	p.indent++
+	c := btfdump.Cursor{Union: t.Kind() == btfdump.KindUnion, Packed: style.packed}
+	for i := range t.NumMembers() {
+		m := t.Member(i)
+		v, err := p.value(m.Type)
+		if err != nil {
+			p.fail(err)
+			return
+		}
+		inner := p.view.Type(p.view.Resolve(m.Type))
+		if m.Name == "" && !inner.Kind().IsRecord() {
+			continue // padding, which is added where it is needed
+		}
+		if c.Next(v.size, v.align, m.BitSize) != uint64(m.BitOffset) {
+			p.padding(c.Bit(), uint64(m.BitOffset))
+			c.Skip(uint64(m.BitOffset))
+		}
+		c.Place(uint64(m.BitOffset), v.size, v.align, m.BitSize)
+		if m.Name == "" {
+			p.unnamed(m.Type, inner)
+		} else {
+			p.member(m)
+		}
+		if p.err != nil {
+			return
+		}
+	}
+	p.tail(t, &c, style)
+	p.indent--
+	p.line()
+	p.out = append(p.out, '}')
+	switch {
+	case style.packed && style.aligned:
+		p.text(" __attribute__((packed, aligned(", strconv.Itoa(int(style.align)), ")))")
+	case style.packed:
+		p.text(" __attribute__((packed))")
+	case style.aligned:
+		p.text(" __attribute__((aligned(", strconv.Itoa(int(style.align)), ")))")
+	}
+}
+
+// member prints a member with a name. One that is a keyword since C23 (kernel
+// 6.1 has a "u32 bool") or, from stdbool.h, a macro, can't have it there:
+// programs can't access it then, but compile.
+func (p *printer) member(m btfdump.Member) {
+	if err := p.members.add(m.Name); err != nil {
+		p.fail(err)
+		return
+	}
+	if !isKeywordC23(m.Name) {
+		p.memberNamed(m, p.note(m.Name))
+		return
+	}
+	p.text("#if defined(", m.Name, ") || ", hasKeywordsC23, "\n")
+	p.memberNamed(m, m.Name+"_")
+	p.text("#else\n")
+	p.memberNamed(m, m.Name)
+	p.text("#endif\n")
+}
+
+func (p *printer) memberNamed(m btfdump.Member, name string) {
+	p.line()
+	p.declare(m.Type, name)
+	if m.BitSize != 0 {
+		p.text(": ")
+		p.out = strconv.AppendUint(p.out, uint64(m.BitSize), 10)
+	}
+	p.text(";\n")
+}
+
+// unnamed prints a member without a name: its members belong to the record
+// around it. Kernels since 7.0 are compiled with -fms-extensions and have such
+// members of named records too. Portable C can only write them as anonymous
+// ones, which are laid out, and seen by CO-RE, the same.
+func (p *printer) unnamed(id btfdump.TypeID, record btfdump.Type) {
+	p.line()
+	for t := p.view.Type(id); t.Kind().IsModifier(); t = p.view.Type(t.Ref()) {
+		switch t.Kind() {
+		case btfdump.KindConst:
+			p.text("const ")
+		case btfdump.KindVolatile:
+			p.text("volatile ")
+		}
+	}
+	p.text(tagKeyword(record), " ")
+	p.braces(record)
+	p.text(";\n")
+}
+
+// tail prints the padding after the last member, if the record's alignment
+// does not make up for it.
+func (p *printer) tail(t btfdump.Type, c *btfdump.Cursor, style recordStyle) {
+	size := uint64(t.Size())
+	if alignUp(c.Bit(), uint64(style.align)*8) == size*8 {
+		return
+	}
+	if t.Kind() == btfdump.KindStruct || size <= 8 && t.NumMembers() == 0 {
+		p.padding(c.Bit(), size*8)
+		return
+	}
+	p.line()
+	p.text("struct {\n")
+	p.indent++
+	p.padding(0, size*8)
+	p.indent--
+	p.line()
+	p.text("};\n")
+}
+
+// maxPadding is the number of bits up to which padding is written as unnamed
+// bitfields, which are no members: 4 KiB.
+const maxPadding = 4096 * 8
+
+// padding fills a record from one bit to another with unnamed bitfields, each
+// in the place where its type puts it anyway, so that it does the same in
+// packed records and in others. Unnamed bitfields do not align the record.
+func (p *printer) padding(from, to uint64) {
+	if to-from > maxPadding {
+		start := alignUp(from, 8)
+		if start != from {
+			p.padding(from, start)
+		}
+		p.line()
+		p.text("unsigned char __padding_", strconv.FormatUint(start/8, 10), "[", strconv.FormatUint((to-start)/8, 10), "];\n")
+		from = to - to%8
+	}
+	for from < to {
+		kind, width := "char", min(8-from%8, to-from)
+		for _, unit := range []struct {
+			kind string
+			bits uint64
+		}{{"long long", 64}, {"int", 32}, {"short", 16}} {
+			if from%unit.bits == 0 && to-from >= unit.bits {
+				kind, width = unit.kind, unit.bits
+				break
+			}
+		}
+		p.line()
+		p.text(kind, ": ")
+		p.out = strconv.AppendUint(p.out, width, 10)
+		p.text(";\n")
+		from += width
+	}
+}
+
+// typedef prints a typedef.
+func (p *printer) typedef(t btfdump.Type) {
+	name := p.name(t.ID())
+	std, isStd := standardTypes[t.Name()]
+	switch {
+	case isStd && name == t.Name():
+		p.text("typedef ", std.macro, " ", name, ";\n")
+		return
+	case isStd: // C's meaning stays available under the plain name
+		p.text("typedef ", std.macro, " ", t.Name(), ";\n")
+	case name == "bool":
+		p.text(unlessBool, "typedef _Bool bool;\n#endif\n")
+		return
+	}
+	p.text("typedef ")
+	p.declare(t.Ref(), name)
+	p.text(";\n")
+	if last := len(p.out) - 3; p.out[last] == '}' || p.view.Type(t.Ref()).Kind().IsRecord() && !p.view.Type(t.Ref()).HasName() {
+		p.text("\n")
+	}
+}
+
+// function prints the prototype of a kfunc.
+func (p *printer) function(t btfdump.Type) {
+	p.text("extern ")
+	if p.naming.isFastcall(t.ID()) {
+		p.text("__bpf_fastcall ")
+	}
+	p.declare(t.Ref(), p.name(t.ID()))
+	p.text(" __weak __ksym;\n")
+}
+
+// enum prints an enum at the top level.
+func (p *printer) enum(t btfdump.Type) {
+	name := ""
+	switch hoisted, ok := p.hoisted[t.ID()]; {
+	case ok:
+		name = hoisted
+	case t.HasName():
+		if err := p.naming.checkName(t); err != nil {
+			p.fail(errName)
+			return
+		}
+		name = p.name(t.ID())
+	}
+	switch {
+	case t.ID() == p.naming.boolEnum:
+		p.text(unlessBool)
+		p.enumBody(t, "")
+		p.text(";\n#endif\n\n")
+	case t.NumEnumerators() == 0:
+		p.emptyEnum(t, name)
+	default:
+		p.enumBody(t, name)
+		p.text(";\n\n")
+	}
+}
+
+var errName = errors.New("its name is no C identifier")
+
+// emptyEnum declares an enum without enumerators, which C can't define. With
+// its type stated it needs none: in C23, and in clang whatever the standard.
+func (p *printer) emptyEnum(t btfdump.Type, name string) {
+	kind := sizedInt(t.Size(), t.Signed())
+	p.text("#if defined(__clang__) || __STDC_VERSION__ >= 202311L\n",
+		"enum ", name, " : ", kind, ";\n",
+		"#else\nenum ", name, " { ", name, "___none } __attribute__((mode(", enumModes[t.Size()], ")));\n#endif\n\n")
+}
+
+// anonymousEnum prints an enum where it is used, and reports whether that was
+// a definition.
+func (p *printer) anonymousEnum(t btfdump.Type) bool {
+	hoisted, ok := p.hoisted[t.ID()]
+	switch {
+	case t.HasName():
+		p.text("enum ", p.name(t.ID()))
+	case ok:
+		p.text("enum ", hoisted)
+	case t.NumEnumerators() == 0:
+		p.scalar(sizedInt(t.Size(), t.Signed()))
+	default:
+		p.enumBody(t, "")
+		return true
+	}
+	return false
+}
+
+// enumModes are gcc's names for the sizes of integers, which clang knows too.
+var enumModes = map[uint32]string{1: "QI", 2: "HI", 4: "SI", 8: "DI"}
+
+// enumBody prints an enum with its values and, if C would give it another
+// size, that size.
+func (p *printer) enumBody(t btfdump.Type, name string) {
+	p.text("enum ")
+	if name != "" {
+		p.text(name, " ")
+	}
+	p.text("{\n")
+	renamed := p.naming.renamedEnum[t.ID()]
+	natural := uint32(4)
+	for i := range t.NumEnumerators() {
+		e := t.Enumerator(i)
+		if !isIdentifier(e.Name) {
+			p.fail(fmt.Errorf("enumerator %d: its name %.80q is no C identifier", i, e.Name))
+			return
+		}
+		for range p.indent + 1 {
+			p.out = append(p.out, '\t')
+		}
+		if renamed {
+			if other, ok := p.naming.enumerators[enumeratorID{t.ID(), i}]; ok {
+				e.Name = other
+			}
+		}
+		p.text(p.note(e.Name), " = ")
+		wide, ok := p.enumValue(t, e.Value)
+		if !ok {
+			p.fail(fmt.Errorf("enumerator %d (%s): the value %#x does not fit %d bytes", i, e.Name, e.Value, t.Size()))
+			return
+		}
+		if wide {
+			natural = 8
+		}
+		p.text(",\n")
+	}
+	p.line()
+	p.out = append(p.out, '}')
+	if t.Size() != natural {
+		p.text(" __attribute__((mode(", enumModes[t.Size()], ")))")
+	}
+}
+
+// enumValue prints a value. wide says that it needs more than 32 bits, ok that
+// it fits the enum's size.
+func (p *printer) enumValue(t btfdump.Type, value uint64) (wide, ok bool) {
+	bits := t.Size() * 8
+	if !t.Signed() && (bits == 64 || value < 1<<bits) {
+		p.out = strconv.AppendUint(p.out, value, 10)
+		if value > math.MaxInt64 {
+			p.text("ULL")
+		}
+		return value > math.MaxUint32, true
+	}
+	v := int64(value)
+	if !t.Signed() {
+		// Without kind_flag, which kernels before 6.1 do not write, small
+		// enums hold the negative values of 32 bits.
+		v = int64(int32(value))
+		if value > math.MaxUint32 || v >= 0 {
+			return false, false
+		}
+	}
+	if v == math.MinInt64 {
+		p.text("(-9223372036854775807LL - 1)")
+	} else {
+		p.out = strconv.AppendInt(p.out, v, 10)
+	}
+	limit := int64(1) << (bits - 1) // wraps for 64 bits, where all fits
+	return v < math.MinInt32 || v > math.MaxInt32, bits == 64 || v >= -limit && v < limit
+}

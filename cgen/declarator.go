@@ -1,0 +1,287 @@
+package cgen
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/btfgen/btfgen/btfdump"
+)
+
+// layer is one part of a declarator: what stands between a declaration's name
+// and its base type. In "int *(*f[4])(void)" they are, from the name outwards:
+// array of 4, pointer, function, pointer.
+type layer struct {
+	kind   btfdump.Kind // ptr, array or func_proto
+	id     btfdump.TypeID
+	quals  qualifiers       // of a pointer
+	tags   []btfdump.TypeID // of a pointer: type tags
+	length uint32           // of an array
+}
+
+type qualifiers uint8
+
+const (
+	qualConst qualifiers = 1 << iota
+	qualVolatile
+	qualRestrict
+)
+
+// base is the type at the far end of a declarator's layers.
+type base struct {
+	id    btfdump.TypeID
+	quals qualifiers
+	tags  []btfdump.TypeID
+}
+
+// declare prints "type name", wherever in the type the name belongs. An empty
+// name prints the type alone. C's declarators are read from the name outwards
+// but written from the base type inwards, so the layers are collected first:
+// deep chains need no recursion.
+func (p *printer) declare(id btfdump.TypeID, name string) {
+	first := len(p.layers)
+	b := p.collect(id)
+	layers := p.layers[first:]
+
+	p.base(b)
+	if len(layers) > 0 && (layers[len(layers)-1].kind != btfdump.KindArray || len(layers) > 1) || name != "" {
+		p.out = append(p.out, ' ')
+	}
+	for i := len(layers) - 1; i >= 0; i-- {
+		l := layers[i]
+		if l.kind == btfdump.KindPtr {
+			p.pointer(l, i > 0 || name != "")
+		} else if i > 0 && layers[i-1].kind == btfdump.KindPtr {
+			p.out = append(p.out, '(')
+		}
+	}
+	p.out = append(p.out, name...)
+	for i, l := range layers {
+		switch l.kind {
+		case btfdump.KindPtr:
+			if i+1 < len(layers) && layers[i+1].kind != btfdump.KindPtr {
+				p.out = append(p.out, ')')
+			}
+		case btfdump.KindArray:
+			p.out = append(p.out, '[')
+			p.out = strconv.AppendUint(p.out, uint64(l.length), 10)
+			p.out = append(p.out, ']')
+		case btfdump.KindFuncProto:
+			p.params(p.view.Type(l.id))
+			layers = p.layers[first:] // params may have moved it
+		}
+	}
+	p.layers = p.layers[:first]
+}
+
+// collect appends the layers of a type to p.layers and returns their base.
+//
+// Qualifiers are put where C has them: those of an array count for its
+// elements; those of a function (gcc encodes a noreturn function as volatile)
+// and of what it returns count for nothing and make compilers warn.
+func (p *printer) collect(id btfdump.TypeID) base {
+	var quals qualifiers
+	var tags []btfdump.TypeID
+	first := len(p.layers)
+	returned := false // directly inside a function: qualifiers are dropped
+	for {
+		id = p.naming.canon[id]
+		t := p.view.Type(id)
+		switch k := t.Kind(); k {
+		case btfdump.KindConst:
+			quals |= qualConst
+		case btfdump.KindVolatile:
+			quals |= qualVolatile
+		case btfdump.KindRestrict:
+			quals |= qualRestrict
+		case btfdump.KindTypeTag:
+			if len(p.layers) > first && p.layers[len(p.layers)-1].kind == btfdump.KindPtr {
+				tags = append(tags, id)
+			}
+		case btfdump.KindPtr:
+			if returned {
+				quals = 0
+			}
+			if quals&qualRestrict != 0 && !p.isObject(t.Ref()) {
+				quals &^= qualRestrict
+			}
+			p.layers = append(p.layers, layer{kind: k, quals: quals, tags: tags})
+			quals, tags, returned = 0, nil, false
+		case btfdump.KindArray:
+			p.layers = append(p.layers, layer{kind: k, length: t.ArrayLen()})
+			tags = nil
+		case btfdump.KindFuncProto:
+			p.layers = append(p.layers, layer{kind: k, id: id})
+			quals, tags, returned = 0, nil, true
+		default:
+			if returned {
+				quals = 0
+			}
+			return base{id, quals &^ qualRestrict, tags}
+		}
+		id = t.Ref()
+	}
+}
+
+// isObject reports whether a pointer to the type may be restrict.
+func (p *printer) isObject(id btfdump.TypeID) bool {
+	return p.view.Type(p.view.Resolve(id)).Kind() != btfdump.KindFuncProto
+}
+
+func (p *printer) pointer(l layer, more bool) {
+	p.out = append(p.out, '*')
+	if l.quals == 0 && l.tags == nil {
+		return
+	}
+	if l.quals&qualConst != 0 {
+		p.text("const ")
+	}
+	if l.quals&qualVolatile != 0 {
+		p.text("volatile ")
+	}
+	if l.quals&qualRestrict != 0 {
+		p.text("__restrict ")
+	}
+	for _, id := range l.tags {
+		p.typeTag(p.view.Type(id))
+	}
+	if !more {
+		p.out = p.out[:len(p.out)-1]
+	}
+}
+
+// base prints the type specifier.
+func (p *printer) base(b base) {
+	if b.quals&qualConst != 0 {
+		p.text("const ")
+	}
+	if b.quals&qualVolatile != 0 {
+		p.text("volatile ")
+	}
+	t := p.view.Type(b.id)
+	switch k := t.Kind(); k {
+	case btfdump.KindVoid:
+		p.text("void")
+	case btfdump.KindInt:
+		p.scalar(intSpelling(t))
+	case btfdump.KindFloat:
+		p.scalar(floatSpelling(t))
+	case btfdump.KindTypedef:
+		p.text(p.name(b.id))
+	case btfdump.KindStruct, btfdump.KindUnion:
+		if !t.HasName() {
+			p.body(t)
+			return // a tag would be an attribute of the record's
+		}
+		p.text(tagKeyword(t), " ", p.name(b.id))
+	case btfdump.KindFwd:
+		p.text(tagKeyword(t), " ", p.name(b.id))
+	case btfdump.KindEnum, btfdump.KindEnum64:
+		if p.anonymousEnum(t) {
+			return
+		}
+	default:
+		p.fail(errUnknownKind)
+	}
+	for i, id := range b.tags {
+		if i == 0 {
+			p.out = append(p.out, ' ')
+		}
+		p.typeTag(p.view.Type(id))
+	}
+	if len(b.tags) > 0 {
+		p.out = p.out[:len(p.out)-1]
+	}
+}
+
+var errNoScalar = errors.New("it uses a number of a size that C has no type for")
+
+func (p *printer) scalar(spelling string) {
+	if spelling == "" {
+		p.fail(errNoScalar)
+	}
+	p.text(spelling)
+}
+
+var errTag = errors.New("a type tag holds characters that can't be in a C string")
+
+// typeTag prints a type tag and a space. Tags with kind_flag are attributes as
+// they are; the only one that kernels use is printed, address_space(1), since
+// others could be unknown to the compiler, or anything at all.
+func (p *printer) typeTag(t btfdump.Type) {
+	text := t.Name()
+	if t.KindFlag() {
+		if isAddressSpace(text) {
+			p.text("__attribute__((", text, ")) ")
+		}
+		return
+	}
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			p.fail(errTag)
+			return
+		}
+	}
+	p.text("__attribute__((btf_type_tag(\"", text, "\"))) ")
+}
+
+// isAddressSpace recognises address_space(N).
+func isAddressSpace(s string) bool {
+	const head, tail = "address_space(", ")"
+	if len(s) <= len(head)+len(tail) || len(s) > len(head)+len(tail)+4 || s[:len(head)] != head || s[len(s)-1:] != tail {
+		return false
+	}
+	for _, c := range s[len(head) : len(s)-1] {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// params prints the parameters of a function. Names are kept where they can't
+// break anything: those of function pointers are always empty in BTF.
+func (p *printer) params(t btfdump.Type) {
+	p.out = append(p.out, '(')
+	n := t.NumParams()
+	if n == 0 {
+		p.text("void")
+	}
+	for i := range n {
+		param := t.Param(i)
+		if i > 0 {
+			p.text(", ")
+		}
+		if param.Type == 0 { // the last one, New has checked
+			if n > 1 { // C before C23 has no "(...)"; "()" says as much
+				p.text("...")
+			}
+			break
+		}
+		name := param.Name
+		if !p.isParamName(t, i) {
+			name = ""
+		}
+		p.declare(param.Type, name)
+	}
+	p.out = append(p.out, ')')
+}
+
+// maxNamedParams bounds the search for parameters of the same name; the BPF
+// calling convention has 5.
+const maxNamedParams = 16
+
+// isParamName reports whether a parameter's name can be printed: an
+// identifier that is no keyword, no typedef (which the next parameter may
+// need), and not the name of one before.
+func (p *printer) isParamName(t btfdump.Type, i int) bool {
+	name := t.Param(i).Name
+	if i >= maxNamedParams || !isIdentifier(name) || isKeyword(name) || isKeywordC23(name) || keywordCXX(name) >= 0 {
+		return false
+	}
+	for j := range i {
+		if t.Param(j).Name == name {
+			return false
+		}
+	}
+	return !p.naming.isTypedef(name)
+}

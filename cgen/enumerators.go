@@ -1,0 +1,176 @@
+package cgen
+
+import (
+	"cmp"
+	"hash/maphash"
+	"maps"
+	"slices"
+
+	"github.com/btfgen/btfgen/btfdump"
+)
+
+// nameEnumerators finds the enumerators whose name something else has too:
+// C keeps the values of all enums in one name space with typedefs and
+// functions. Equal anonymous enums become one first.
+func (n *naming) nameEnumerators() {
+	byContent := make(map[hash]btfdump.TypeID)
+	count := 0
+	var distinct []btfdump.TypeID
+	for _, id := range n.all.enums {
+		t := n.view.Type(id)
+		if !t.HasName() {
+			h := enumContent(t)
+			if first, ok := byContent[h]; ok {
+				n.canon[id] = first
+				continue
+			}
+			byContent[h] = id
+			if isBoolEnum(t) {
+				n.boolEnum = id
+				continue
+			}
+		} else if n.canon[id] != id {
+			continue
+		}
+		distinct = append(distinct, id)
+		count += t.NumEnumerators()
+	}
+	c := newClaims(n.view, count+len(n.all.named)+len(n.kfuncs)+len(keywords)+len(keywordsC23)+len(builtinNames))
+	for _, words := range [][]string{keywords, keywordsC23, builtinNames} {
+		for _, word := range words {
+			c.own(word)
+		}
+	}
+	for _, e := range n.all.named {
+		if e.class == classTypedef && n.canon[e.id] == e.id {
+			c.own(n.name(e.id))
+		}
+	}
+	for _, k := range n.kfuncs {
+		c.own(k.name)
+	}
+	for _, id := range distinct {
+		for i, e := range n.view.Type(id).Enumerators() {
+			c.claim(e.Name, enumeratorID{id, i})
+		}
+	}
+	n.settle(c)
+}
+
+// isBoolEnum recognises the kernel's enum { false = 0, true = 1 } of
+// include/linux/stddef.h.
+func isBoolEnum(t btfdump.Type) bool {
+	return t.NumEnumerators() == 2 &&
+		t.Enumerator(0) == btfdump.Enumerator{Name: "false", Value: 0} &&
+		t.Enumerator(1) == btfdump.Enumerator{Name: "true", Value: 1}
+}
+
+// settle gives each name that several enumerators claim to one of them, unless
+// a typedef, function or keyword owns it, and suffixes to the others. The
+// base's come before a module's, those of named enums before anonymous ones;
+// then the enum's name and contents decide.
+func (n *naming) settle(c *claims) {
+	contents := make(map[btfdump.TypeID]hash) // each enum is hashed once, however many names it shares
+	content := func(id btfdump.TypeID) hash {
+		h, ok := contents[id]
+		if !ok {
+			h = enumContent(n.view.Type(id))
+			contents[id] = h
+		}
+		return h
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.conflicts)) {
+		list := c.conflicts[name]
+		slices.SortFunc(list, func(a, b enumeratorID) int {
+			if a.enum == b.enum {
+				return cmp.Compare(a.index, b.index)
+			}
+			x, y := n.view.Type(a.enum), n.view.Type(b.enum)
+			return cmp.Or(
+				cmp.Compare(n.view.LevelOf(a.enum), n.view.LevelOf(b.enum)),
+				compareBool(!x.HasName(), !y.HasName()),
+				cmp.Compare(n.name(a.enum), n.name(b.enum)),
+				cmp.Compare(content(a.enum), content(b.enum)))
+		})
+		if !c.owned[name] {
+			list = list[1:]
+		}
+		for _, e := range list {
+			n.enumerators[e] = n.free(ordinarySpace, name)
+			n.renamedEnum[e.enum] = true
+		}
+	}
+}
+
+// claims is a hash table of the names in C's ordinary name space.
+type claims struct {
+	view      *btfdump.View
+	seed      maphash.Seed
+	slots     []claim
+	names     []string
+	conflicts map[string][]enumeratorID
+	owned     map[string]bool // names in conflicts that no enumerator may have
+}
+
+// claim is a slot of the table: free if name is 0.
+type claim struct {
+	hash uint32
+	name uint32 // index in names, plus 1, for owners
+	by   enumeratorID
+}
+
+func newClaims(v *btfdump.View, n int) *claims {
+	size := 64
+	for size < 2*n {
+		size *= 2
+	}
+	return &claims{
+		view: v, seed: maphash.MakeSeed(), slots: make([]claim, size),
+		conflicts: make(map[string][]enumeratorID), owned: make(map[string]bool),
+	}
+}
+
+// find returns the slot of a name, free or taken.
+func (c *claims) find(name string) *claim {
+	h := uint32(maphash.String(c.seed, name)) | 1 // 0 marks a free slot
+	for i := int(h>>1) & (len(c.slots) - 1); ; i = (i + 1) & (len(c.slots) - 1) {
+		s := &c.slots[i]
+		if s.hash == 0 {
+			s.hash = h
+			return s
+		}
+		if s.hash == h && c.nameOf(s) == name {
+			return s
+		}
+	}
+}
+
+func (c *claims) nameOf(s *claim) string {
+	if s.name != 0 {
+		return c.names[s.name-1]
+	}
+	return c.view.Type(s.by.enum).Enumerator(s.by.index).Name
+}
+
+// own reserves a name.
+func (c *claims) own(name string) {
+	if s := c.find(name); s.name == 0 {
+		c.names = append(c.names, name)
+		s.name = uint32(len(c.names))
+	}
+}
+
+// claim takes a name for an enumerator, or notes the conflict.
+func (c *claims) claim(name string, by enumeratorID) {
+	s := c.find(name)
+	switch {
+	case s.name != 0:
+		c.owned[name] = true
+	case s.by.enum == 0:
+		s.by = by
+		return
+	case len(c.conflicts[name]) == 0:
+		c.conflicts[name] = append(c.conflicts[name], s.by)
+	}
+	c.conflicts[name] = append(c.conflicts[name], by)
+}

@@ -1,0 +1,51 @@
+package cgen
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/btfgen/btfgen/btfdump"
+)
+
+// kfunc is a kernel function that BPF programs may call.
+type kfunc struct {
+	name     string
+	id       btfdump.TypeID // the FUNC
+	fastcall bool
+}
+
+// findKfuncs returns the kfuncs of a view, sorted by name, each name once.
+// Kernels built with a pahole before 1.26 (Debian 6.1 and 6.12) do not mark
+// them: there, functions with names that later kernels mark are taken.
+func findKfuncs(v *btfdump.View) []kfunc {
+	var list []kfunc
+	for _, k := range v.Kfuncs() {
+		list = append(list, kfunc{v.Type(k.Func).Name(), k.Func, k.Fastcall})
+	}
+	if list == nil {
+		for t := range v.All() {
+			if t.Kind() != btfdump.KindFunc {
+				continue
+			}
+			if fastcall, ok := knownKfunc(t.Name()); ok {
+				list = append(list, kfunc{t.Name(), t.ID(), fastcall})
+			}
+		}
+	}
+	slices.SortStableFunc(list, func(a, b kfunc) int {
+		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(v.LevelOf(a.id), v.LevelOf(b.id)))
+	})
+	return slices.CompactFunc(list, func(a, b kfunc) bool { return a.name == b.name })
+}
+
+func knownKfunc(name string) (fastcall, ok bool) { return false, false }
+
+// isFastcall reports whether a kfunc keeps all registers but R0.
+func (n *naming) isFastcall(id btfdump.TypeID) bool {
+	for _, k := range n.kfuncs {
+		if k.id == id {
+			return k.fastcall
+		}
+	}
+	return false
+}

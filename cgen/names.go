@@ -1,0 +1,311 @@
+package cgen
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/btfgen/btfgen/btfdump"
+)
+
+// naming is which types are one and what each is called in C. It is decided
+// over all types of a view, whichever are printed: a type keeps its name in a
+// header of a few types.
+type naming struct {
+	view *btfdump.View
+	all  *collection
+	// canon is, for each type ID, the one of the types equal to it that is
+	// printed. Anonymous types other than enums stand for themselves.
+	canon []btfdump.TypeID
+	// renamed are the C names of types whose own name is taken, by canonical ID.
+	renamed map[btfdump.TypeID]string
+	// enumerators are the C names of enumerators whose own name is taken.
+	enumerators map[enumeratorID]string
+	renamedEnum map[btfdump.TypeID]bool // enums with an entry in enumerators
+	// boolEnum is the kernel's enum { false, true }, which stdbool.h and C23
+	// replace; 0 if there is none.
+	boolEnum btfdump.TypeID
+	suffixed []map[string]bool // names that end in ___N, by space
+	suffix   [2]map[string]int // the last N given to a name, by space
+	kfuncs   []kfunc           // sorted by name
+}
+
+type enumeratorID struct {
+	enum  btfdump.TypeID
+	index int
+}
+
+// newNaming finds equal types and names all of them.
+func newNaming(v *btfdump.View) (*naming, error) {
+	n := &naming{
+		view:        v,
+		all:         collect(v),
+		canon:       make([]btfdump.TypeID, v.NumTypes()),
+		renamed:     make(map[btfdump.TypeID]string),
+		enumerators: make(map[enumeratorID]string),
+		renamedEnum: make(map[btfdump.TypeID]bool),
+		suffix:      [2]map[string]int{{}, {}},
+	}
+	for i := range n.canon {
+		n.canon[i] = btfdump.TypeID(i)
+	}
+	n.kfuncs = findKfuncs(v)
+	var groups [][]named
+	n.all.runs(v, func(name string, run []named) {
+		switch {
+		case len(run) == 1:
+			if isReserved(run[0].class.space(), name) || n.isNotStandard(run[0].id, name) {
+				groups = append(groups, run)
+			}
+		case !n.onlyForward(run):
+			groups = append(groups, run)
+		}
+	})
+	eq := equality{view: v, budget: budget(v)}
+	if err := eq.refine(groups); err != nil {
+		return nil, err
+	}
+	for _, g := range groups {
+		n.nameGroup(g, eq.label)
+	}
+	n.nameEnumerators()
+	return n, nil
+}
+
+// budget is how many steps the walks over all declarations may take together:
+// what a real kernel needs is about 4 a type.
+func budget(v *btfdump.View) int { return 64*v.NumTypes() + 1<<20 }
+
+// onlyForward handles the common run of one definition and forward
+// declarations of it, or of such declarations alone: they are all one type.
+func (n *naming) onlyForward(run []named) bool {
+	definition := run[0]
+	for _, e := range run[1:] {
+		if e.class != definition.class || !e.fwd && !definition.fwd {
+			return false
+		}
+		if !e.fwd || definition.fwd && e.id < definition.id {
+			definition = e
+		}
+	}
+	name := n.view.Type(definition.id).Name()
+	if isReserved(definition.class.space(), name) {
+		return false
+	}
+	for _, e := range run {
+		n.canon[e.id] = definition.id
+	}
+	return true
+}
+
+// isReserved reports whether C or a compiler has taken a name, so that a type
+// needs a suffix. The kernel's bool is C's: it is left out where that is a
+// keyword (see [printer.typedef]).
+func isReserved(s space, name string) bool {
+	if isKeyword(name) || builtinSet[name] {
+		return true
+	}
+	return isKeywordC23(name) && !(s == ordinarySpace && name == "bool")
+}
+
+// isNotStandard reports whether a typedef has the name of one of C's standard
+// headers, but another size or signedness on BPF, as wchar_t does, and a
+// 32-bit kernel's size_t.
+func (n *naming) isNotStandard(id btfdump.TypeID, name string) bool {
+	t := n.view.Type(id)
+	if t.Kind() != btfdump.KindTypedef {
+		return false
+	}
+	target := n.view.Type(n.view.Resolve(id))
+	if name == "bool" {
+		return target.Kind() != btfdump.KindInt || intSpelling(target) != "_Bool"
+	}
+	std, ok := standardTypes[name]
+	return ok && (target.Kind() != btfdump.KindInt || target.Size() != std.size || target.Signed() != std.signed)
+}
+
+// cluster is a set of types of one name that are equal.
+type cluster struct {
+	class class
+	label hash
+	fwd   bool // a forward declaration
+	id    btfdump.TypeID
+	level int // of the blob that holds the first of them
+	size  uint32
+	vlen  int
+}
+
+// nameGroup makes one of equal types and gives a name to each that remains.
+// The plain name goes to a definition before a forward declaration, to the
+// base's type before a module's, to a struct before a union, to the larger, to
+// that with more members, and else to the one with the smaller label. The
+// others get the suffixes ___2, ___3 and so on, which CO-RE ignores.
+func (n *naming) nameGroup(group []named, label map[btfdump.TypeID]hash) {
+	type key struct {
+		class class
+		label hash
+		fwd   bool
+	}
+	at := make(map[key]int)
+	var clusters []cluster
+	for _, e := range group {
+		t := n.view.Type(e.id)
+		k := key{e.class, label[e.id], e.fwd}
+		c := cluster{e.class, k.label, e.fwd, e.id, n.view.LevelOf(e.id), t.Size(), t.Vlen()}
+		i, ok := at[k]
+		switch {
+		case !ok:
+			at[k] = len(clusters)
+			clusters = append(clusters, c)
+		case c.id < clusters[i].id:
+			clusters[i] = c
+		}
+	}
+	canon := make(map[key]btfdump.TypeID, len(clusters))
+	slices.SortFunc(clusters, func(a, b cluster) int {
+		return cmp.Or(compareBool(a.fwd, b.fwd), cmp.Compare(a.level, b.level), cmp.Compare(a.class, b.class),
+			cmp.Compare(b.size, a.size), cmp.Compare(b.vlen, a.vlen), cmp.Compare(a.label, b.label))
+	})
+	name, s := n.view.Type(group[0].id).Name(), group[0].class.space()
+	plain := !isReserved(s, name)
+	var first [classNone]btfdump.TypeID // a forward declaration stands for the first definition
+	for _, c := range clusters {
+		k := key{c.class, c.label, c.fwd}
+		if c.fwd && first[c.class] != 0 {
+			canon[k] = first[c.class]
+			continue
+		}
+		canon[k] = c.id
+		if first[c.class] == 0 {
+			first[c.class] = c.id
+		}
+		if plain && !n.isNotStandard(c.id, name) {
+			plain = false
+			continue
+		}
+		n.renamed[c.id] = n.free(s, name)
+	}
+	for _, e := range group {
+		n.canon[e.id] = canon[key{e.class, label[e.id], e.fwd}]
+	}
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+// free returns the name with the first suffix that nothing else has.
+func (n *naming) free(s space, name string) string {
+	if n.suffixed == nil {
+		n.findSuffixed()
+	}
+	for {
+		i := max(n.suffix[s][name], 1) + 1
+		n.suffix[s][name] = i
+		if candidate := name + "___" + strconv.Itoa(i); !n.suffixed[s][candidate] {
+			n.suffixed[s][candidate] = true
+			return candidate
+		}
+	}
+}
+
+// findSuffixed collects the names in the BTF that look as if a suffix had been
+// added: those that free must not return.
+func (n *naming) findSuffixed() {
+	n.suffixed = []map[string]bool{{}, {}}
+	add := func(s space, name string) {
+		if c := name[max(len(name), 1)-1:]; c >= "0" && c <= "9" && strings.Contains(name, "___") {
+			n.suffixed[s][name] = true
+		}
+	}
+	for _, e := range n.all.named {
+		add(e.class.space(), n.view.Type(e.id).Name())
+	}
+	for _, id := range n.all.enums {
+		for _, e := range n.view.Type(id).Enumerators() {
+			add(ordinarySpace, e.Name)
+		}
+	}
+	for _, k := range n.kfuncs {
+		add(ordinarySpace, k.name)
+	}
+}
+
+// name returns the C name of a named type, by canonical ID.
+func (n *naming) name(id btfdump.TypeID) string {
+	if len(n.renamed) > 0 {
+		if name, ok := n.renamed[id]; ok {
+			return name
+		}
+	}
+	return n.view.Type(id).Name()
+}
+
+// tagFor makes a tag for an anonymous enum that several declarations use. CO-RE
+// takes an enum with a name for one without (bpf_core_fields_are_compat).
+func (n *naming) tagFor(t btfdump.Type) string {
+	if t.ID() == n.boolEnum {
+		for i, e := range t.Enumerators() {
+			n.enumerators[enumeratorID{t.ID(), i}] = n.free(ordinarySpace, e.Name)
+		}
+		n.renamedEnum[t.ID()] = true
+		n.boolEnum = 0 // an ordinary enum from here on
+	}
+	return n.free(tagSpace, "anon_enum_"+t.Enumerator(0).Name)
+}
+
+// isTypedef reports whether any typedef has the name.
+func (n *naming) isTypedef(name string) bool {
+	p := prefix(name)
+	i, _ := slices.BinarySearchFunc(n.all.named, name, func(e named, name string) int {
+		if e.prefix != p {
+			return cmp.Compare(e.prefix, p)
+		}
+		return strings.Compare(n.view.Type(e.id).Name(), name)
+	})
+	for _, e := range n.all.named[i:] {
+		if e.prefix != p || n.view.Type(e.id).Name() != name {
+			return false
+		}
+		if e.class == classTypedef {
+			return true
+		}
+	}
+	return false
+}
+
+// checkName makes sure that a type's name is an identifier before it is
+// printed.
+func (n *naming) checkName(t btfdump.Type) error {
+	if !isIdentifier(t.Name()) {
+		return typeError(t, fmt.Errorf("its name is no C identifier"))
+	}
+	return nil
+}
+
+// TypeError says which type of the BTF can't be written in C.
+type TypeError struct {
+	ID   btfdump.TypeID
+	Kind btfdump.Kind
+	Name string
+	Err  error
+}
+
+func typeError(t btfdump.Type, err error) error {
+	return &TypeError{ID: t.ID(), Kind: t.Kind(), Name: t.Name(), Err: err}
+}
+
+// Error quotes the name, which may hold anything.
+func (e *TypeError) Error() string {
+	return fmt.Sprintf("type %d (%s %.80q): %v", e.ID, e.Kind, e.Name, e.Err)
+}
+
+func (e *TypeError) Unwrap() error { return e.Err }

@@ -1,0 +1,362 @@
+package cgen
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"github.com/btfgen/btfgen/btfdump"
+)
+
+// order finds the order of declarations. C wants
+//
+//   - an enum before it is mentioned: C has no forward declaration of enums.
+//     Enums need nothing themselves, so all come first, sorted by name;
+//   - a typedef before it is mentioned, even behind a pointer;
+//   - a record before it is a member or an array's element. For
+//     "struct a { struct b *p; }" the order does not matter, and it must not:
+//     b may hold a by value;
+//   - a record's tag before a function prototype mentions it, or else the tag
+//     would be the prototype's own. A forward declaration does, where neither
+//     the definition nor another mention comes before.
+//
+// The rest is a depth-first walk over typedefs and records sorted by name: each
+// is declared once all that it needs has been. So the order depends on names
+// and contents, and never on type IDs.
+func (p *Plan) order(set *btfdump.Set) error {
+	o := orderer{
+		Plan:   p,
+		set:    set,
+		state:  make([]uint8, p.view.NumTypes()),
+		tags:   p.view.NewSet(),
+		uses:   make(map[btfdump.TypeID]int),
+		budget: budget(p.view),
+	}
+	o.out = make([]Decl, 0, len(p.naming.all.named))
+	for _, e := range p.naming.all.named {
+		id := p.naming.canon[e.id]
+		if e.class == classEnum || !o.wanted(e) || e.fwd && p.view.Type(id).Kind() != btfdump.KindFwd {
+			continue
+		}
+		if err := o.visit(id); err != nil {
+			return err
+		}
+	}
+	if p.opts.Kfuncs {
+		for _, k := range p.naming.kfuncs {
+			if set == nil || set.Has(k.id) {
+				if err := o.visit(k.id); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	p.decls = append(o.enums(), o.out...)
+	p.decls = append(p.decls, o.functions...)
+	return nil
+}
+
+// orderer is the state of the walk.
+type orderer struct {
+	*Plan
+	set       *btfdump.Set
+	state     []uint8      // by type ID: how far its declaration is
+	tags      *btfdump.Set // records whose tag has been used or declared
+	uses      map[btfdump.TypeID]int
+	out       []Decl
+	functions []Decl
+	budget    int
+
+	// What the declarations being visited need and mention, those of the
+	// innermost at the end: two stacks instead of two slices for each.
+	needs    []btfdump.TypeID
+	mentions []mention
+	frames   []frame
+}
+
+const (
+	unseen uint8 = iota
+	open         // being visited
+	done
+)
+
+// mention is a record whose tag is used where no definition is needed.
+type mention struct {
+	id          btfdump.TypeID
+	inPrototype bool
+}
+
+// frame is a declaration being visited.
+type frame struct {
+	id       btfdump.TypeID
+	need     int // index in needs of the next one
+	mentions int // index of its first in mentions
+	start    int // index of its first in needs
+}
+
+// wanted reports whether a named type is to be declared: in the set, itself or
+// in the shape of a type equal to it.
+func (o *orderer) wanted(e named) bool { return o.set == nil || o.set.Has(e.id) }
+
+var errNeedsItself = errors.New("its declaration needs itself in a way that C can't write")
+
+// visit declares a type after all that it needs. It keeps its own stack, as a
+// chain of types can be as long as the BTF.
+func (o *orderer) visit(id btfdump.TypeID) error {
+	if s := o.state[id]; s == done {
+		return nil
+	}
+	if err := o.open(id); err != nil {
+		return err
+	}
+	for len(o.frames) > 0 {
+		f := &o.frames[len(o.frames)-1]
+		if f.need < len(o.needs) {
+			next := o.needs[f.need]
+			f.need++
+			switch o.state[next] {
+			case done:
+			case open:
+				return typeError(o.view.Type(next), errNeedsItself)
+			default:
+				if err := o.open(next); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		if err := o.close(*f); err != nil {
+			return err
+		}
+		o.needs, o.mentions = o.needs[:f.start], o.mentions[:f.mentions]
+		o.frames = o.frames[:len(o.frames)-1]
+	}
+	return nil
+}
+
+// open starts a declaration: it collects what it needs and mentions.
+func (o *orderer) open(id btfdump.TypeID) error {
+	o.frames = append(o.frames, frame{
+		id: id, need: len(o.needs), start: len(o.needs), mentions: len(o.mentions),
+	})
+	o.state[id] = open
+	t := o.view.Type(id)
+	if err := o.naming.checkName(t); err != nil {
+		return err
+	}
+	var err error
+	switch k := t.Kind(); {
+	case k.IsRecord():
+		err = o.members(t, 0)
+	case k == btfdump.KindTypedef:
+		err = o.walk(t.Ref(), use{})
+	case k == btfdump.KindFunc:
+		err = o.walk(t.Ref(), use{})
+	}
+	if err != nil {
+		return typeError(t, err)
+	}
+	return nil
+}
+
+// close puts a declaration out, after forward declarations of the tags that it
+// can't be the first to mention.
+func (o *orderer) close(f frame) error {
+	t := o.view.Type(f.id)
+	o.state[f.id] = done
+	for _, m := range o.mentions[f.mentions:] {
+		if m.id != f.id && o.tags.Add(m.id) && m.inPrototype {
+			o.out = append(o.out, Decl{DeclForward, m.id})
+		}
+	}
+	switch k := t.Kind(); k {
+	case btfdump.KindFwd:
+		o.out = append(o.out, Decl{DeclForward, f.id})
+	case btfdump.KindFunc:
+		o.functions = append(o.functions, Decl{DeclFunction, f.id})
+	case btfdump.KindTypedef:
+		o.out = append(o.out, Decl{DeclTypedef, f.id})
+	default:
+		o.tags.Add(f.id)
+		if _, err := o.style(t); err != nil {
+			return typeError(t, err)
+		}
+		o.out = append(o.out, Decl{DeclRecord, f.id})
+	}
+	return nil
+}
+
+// use says where in a declaration an expression stands.
+type use struct {
+	complete    bool // the type's size must be known
+	inPrototype bool // among a function's parameters
+	depth       int  // of braces and parentheses
+}
+
+var (
+	errArrayOfFunctions  = errors.New("array of functions")
+	errReturnsNoObject   = errors.New("function that returns an array or a function")
+	errIncompleteElement = errors.New("array of a record that is only declared")
+)
+
+// walk collects what the expression for a type needs and mentions. It visits
+// each layer as often as it will be printed, and so bounds what is printed.
+func (o *orderer) walk(id btfdump.TypeID, u use) error {
+	if u.depth > maxNesting {
+		return errNesting
+	}
+	for {
+		if o.budget--; o.budget < 0 {
+			return errTooMuch
+		}
+		id = o.naming.canon[id]
+		t := o.view.Type(id)
+		switch k := t.Kind(); k {
+		case btfdump.KindVoid, btfdump.KindInt, btfdump.KindFloat:
+			return nil
+		case btfdump.KindPtr:
+			u.complete = false
+			id = t.Ref()
+		case btfdump.KindConst, btfdump.KindVolatile, btfdump.KindRestrict, btfdump.KindTypeTag:
+			id = t.Ref()
+		case btfdump.KindArray:
+			u.complete = true // even behind a pointer
+			id = t.Ref()
+		case btfdump.KindTypedef:
+			o.need(id)
+			if u.complete {
+				o.needTarget(id)
+			}
+			return nil
+		case btfdump.KindStruct, btfdump.KindUnion:
+			if !t.HasName() {
+				return o.members(t, u.depth+1)
+			}
+			if u.complete {
+				o.need(id)
+			} else {
+				o.mention(id, u)
+			}
+			return nil
+		case btfdump.KindFwd:
+			if u.complete {
+				return errIncompleteElement
+			}
+			o.need(id) // the only declaration it will have
+			return nil
+		case btfdump.KindEnum, btfdump.KindEnum64:
+			if !t.HasName() {
+				o.uses[id]++
+			}
+			return nil
+		case btfdump.KindFuncProto:
+			if u.complete {
+				return errArrayOfFunctions
+			}
+			for _, param := range t.Params() {
+				if err := o.walk(param.Type, use{inPrototype: true, depth: u.depth + 1}); err != nil {
+					return err
+				}
+			}
+			switch o.view.Type(o.view.Resolve(t.Ref())).Kind() {
+			case btfdump.KindArray, btfdump.KindFuncProto:
+				return errReturnsNoObject
+			}
+			id = t.Ref()
+		default:
+			return errUnknownKind
+		}
+	}
+}
+
+var errUnknownKind = errors.New("it refers to a type of a kind that this version of btfgen does not know")
+
+// members walks the members of a record whose body is printed.
+func (o *orderer) members(t btfdump.Type, depth int) error {
+	if depth > maxNesting {
+		return errNesting
+	}
+	for _, m := range t.Members() {
+		if m.Name == "" {
+			if inner := o.view.Type(o.view.Resolve(m.Type)); inner.Kind().IsRecord() {
+				// printed as a body even if it has a name; see printer.member
+				if o.budget--; o.budget < 0 {
+					return errTooMuch
+				}
+				if err := o.members(inner, depth+1); err != nil {
+					return err
+				}
+			}
+			continue // padding
+		}
+		if err := o.walk(m.Type, use{complete: true, depth: depth}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *orderer) need(id btfdump.TypeID) {
+	if o.state[id] != done {
+		o.needs = append(o.needs, id)
+	}
+}
+
+// needTarget needs the record that a typedef stands for, also by way of arrays.
+func (o *orderer) needTarget(id btfdump.TypeID) {
+	for {
+		id = o.naming.canon[o.view.Resolve(id)]
+		t := o.view.Type(id)
+		if t.Kind() != btfdump.KindArray {
+			if t.Kind().IsRecord() && t.HasName() {
+				o.need(id)
+			}
+			return
+		}
+		id = t.Ref()
+	}
+}
+
+func (o *orderer) mention(id btfdump.TypeID, u use) {
+	if !o.tags.Has(id) {
+		o.mentions = append(o.mentions, mention{id, u.inPrototype})
+	}
+}
+
+// enums returns the declarations of enums: the named ones by name, then the
+// anonymous ones by their first enumerator. Anonymous enums that only one
+// declaration uses are printed there; those that several use get a tag, as a
+// second copy would define the enumerators again.
+func (o *orderer) enums() []Decl {
+	var decls []Decl
+	for _, e := range o.naming.all.named {
+		if e.class == classEnum && o.wanted(e) && o.state[o.naming.canon[e.id]] == unseen {
+			o.state[o.naming.canon[e.id]] = done
+			decls = append(decls, Decl{DeclEnum, o.naming.canon[e.id]})
+		}
+	}
+	var anonymous []btfdump.TypeID
+	for _, id := range o.naming.all.enums {
+		if o.view.Type(id).HasName() || o.set != nil && !o.set.Has(id) {
+			continue
+		}
+		id = o.naming.canon[id]
+		if o.state[id] != unseen || o.uses[id] == 1 && id != o.naming.boolEnum || o.view.Type(id).NumEnumerators() == 0 {
+			continue
+		}
+		o.state[id] = done
+		anonymous = append(anonymous, id)
+	}
+	slices.SortFunc(anonymous, func(a, b btfdump.TypeID) int {
+		x, y := o.view.Type(a), o.view.Type(b)
+		return cmp.Or(cmp.Compare(x.Enumerator(0).Name, y.Enumerator(0).Name), cmp.Compare(enumContent(x), enumContent(y)))
+	})
+	o.hoisted = make(map[btfdump.TypeID]string)
+	for _, id := range anonymous {
+		if o.uses[id] > 0 {
+			o.hoisted[id] = o.naming.tagFor(o.view.Type(id))
+		}
+		decls = append(decls, Decl{DeclEnum, id})
+	}
+	return decls
+}

@@ -1,0 +1,218 @@
+package cgen
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+
+	"github.com/btfgen/btfgen/btfdump"
+)
+
+// macroCoRE is the macro that marks a record for CO-RE. It stands at each
+// record, instead of a "#pragma clang attribute" around all, because gcc
+// ignores that pragma without a word and CO-RE would be lost.
+const macroCoRE = "__co_re"
+
+// hasKeywordsC23 is a preprocessor condition: bool, true, false and others are
+// keywords. clang 15 and gcc 13 are the first to have them, under the value of
+// __STDC_VERSION__ of C23's drafts.
+const hasKeywordsC23 = `(defined(__cplusplus) || __STDC_VERSION__ >= 202311L || __STDC_VERSION__ >= 202000L && \
+	(defined(__clang__) ? __clang_major__ >= 15 : __GNUC__ >= 13))`
+
+// unlessBool starts what stdbool.h and, since C23, the language itself define.
+const unlessBool = "#if !defined(__bool_true_false_are_defined) && !" + hasKeywordsC23 + "\n"
+
+const guardTop = `#ifndef __VMLINUX_H__
+#define __VMLINUX_H__
+
+`
+
+// coRETop defines what marks records, unless the program does not want it or
+// the compiler's target or language has no CO-RE, and makes btf_type_tag harmless for
+// compilers that do not know it.
+const coRETop = `#if !defined(BPF_NO_PRESERVE_ACCESS_INDEX) && !defined(__cplusplus) && __has_attribute(preserve_access_index)
+#define ` + macroCoRE + ` __attribute__((preserve_access_index))
+#else
+#define ` + macroCoRE + `
+#endif
+#if !__has_attribute(btf_type_tag)
+#define btf_type_tag(x)
+#endif
+
+`
+
+// kfuncsTop defines the macros as libbpf's bpf_helpers.h does, to the letter:
+// it defines them again without asking.
+const kfuncsTop = `#ifndef BPF_NO_KFUNC_PROTOTYPES
+#ifndef __ksym
+#define __ksym __attribute__((section(".ksyms")))
+#endif
+#ifndef __weak
+#define __weak __attribute__((weak))
+#endif
+#ifndef __bpf_fastcall
+#if __has_attribute(bpf_fastcall)
+#define __bpf_fastcall __attribute__((bpf_fastcall))
+#else
+#define __bpf_fastcall
+#endif
+#endif
+
+`
+
+const kfuncsBottom = `
+#endif /* BPF_NO_KFUNC_PROTOTYPES */
+
+`
+
+const guardBottom = `#undef ` + macroCoRE + `
+
+#endif /* __VMLINUX_H__ */
+`
+
+// assemble puts the header together.
+func (p *Plan) assemble(body, kfuncs [][]byte, words wordsCXX) []byte {
+	var top strings.Builder
+	if p.opts.SPDX != "" {
+		top.WriteString("/* SPDX-License-Identifier: " + printable(p.opts.SPDX) + " */\n")
+	}
+	if !p.opts.NoProvenance {
+		top.WriteString(p.provenance(body, kfuncs))
+	}
+	top.WriteString(guardTop + coRETop + words.define())
+	bottom := words.undefine() + guardBottom
+
+	size := top.Len() + len(kfuncsTop) + len(kfuncsBottom) + len(bottom)
+	for _, c := range body {
+		size += len(c)
+	}
+	for _, c := range kfuncs {
+		size += len(c)
+	}
+	out := append(make([]byte, 0, size), top.String()...)
+	for _, c := range body {
+		out = append(out, c...)
+	}
+	if len(kfuncs) > 0 {
+		out = append(out, kfuncsTop...)
+		for _, c := range kfuncs {
+			out = append(out, c...)
+		}
+		out = append(out, kfuncsBottom...)
+	}
+	return append(out, bottom...)
+}
+
+// wordsCXX are the keywords of C++, by index, that a header uses as names. For
+// C++ they are macros while the header lasts.
+type wordsCXX [len(keywordsCXX)]bool
+
+func (w *wordsCXX) define() string {
+	return w.block(func(word string) string { return "#define " + word + " " + word + "_\n" }, "\n")
+}
+
+func (w *wordsCXX) undefine() string {
+	return w.block(func(word string) string { return "#undef " + word + "\n" }, "")
+}
+
+func (w *wordsCXX) block(line func(word string) string, end string) string {
+	var b strings.Builder
+	for i, used := range w {
+		if used {
+			b.WriteString(line(keywordsCXX[i]))
+		}
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return "#ifdef __cplusplus\n" + b.String() + "#endif\n" + end
+}
+
+// provenance returns the comment that says where the header comes from. It
+// tells nothing of when, where or by whom: equal types make equal headers.
+func (p *Plan) provenance(body, kfuncs [][]byte) string {
+	digest := sha256.New()
+	for _, chunks := range [][][]byte{body, kfuncs} {
+		for _, c := range chunks {
+			digest.Write(c)
+		}
+	}
+	var b strings.Builder
+	b.WriteString("/*\n * Kernel types, made by btfgen " + printable(p.opts.Version) + ". Do not edit.\n *\n")
+	if p.opts.Release != "" {
+		b.WriteString(" * kernel:       " + printable(p.opts.Release) + "\n")
+	}
+	b.WriteString(" * architecture: " + describeArch(p.view) + "\n")
+	if len(p.opts.Flags) > 0 {
+		b.WriteString(" * flags:        " + printable(strings.Join(p.opts.Flags, " ")) + "\n")
+	}
+	b.WriteString(" * digest:       " + hex.EncodeToString(digest.Sum(nil)[:16]) + "\n */\n")
+	return b.String()
+}
+
+// printable makes a text from outside fit for a comment.
+func printable(s string) string {
+	s = strings.ReplaceAll(s, "*/", "* /")
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s)
+	return s[:min(len(s), 1000)]
+}
+
+// archMembers tells architectures by a member that only their struct pt_regs has.
+var archMembers = []struct{ member, arch string }{
+	{"orig_ax", "x86"},
+	{"pstate", "arm64"},
+	{"uregs", "arm"},
+	{"epc", "riscv"},
+	{"orig_gpr2", "s390"},
+	{"orig_gpr3", "powerpc"},
+	{"cp0_epc", "mips"},
+	{"csr_era", "loongarch"},
+	{"u_regs", "sparc"},
+	{"status32", "arc"},
+	{"rar", "arc"},
+}
+
+// describeArch returns the architecture of the kernel that the types describe.
+// BTF does not state it; what a kernel's pt_regs holds does.
+func describeArch(v *btfdump.View) string {
+	width, order := "64-bit", "little-endian"
+	if v.PointerSize() == 4 {
+		width = "32-bit"
+	}
+	if v.ByteOrder().String() == "BigEndian" {
+		order = "big-endian"
+	}
+	return strings.TrimSpace(archName(v)+" "+width) + " " + order
+}
+
+func archName(v *btfdump.View) string {
+	for _, id := range v.Lookup("pt_regs", btfdump.KindStruct) {
+		if arch := archOf(v, v.Type(id), 0); arch != "" {
+			return arch
+		}
+	}
+	return ""
+}
+
+// archOf looks at the members of a record and, two levels deep, at those of
+// its anonymous members: arm64 and riscv have pt_regs inside a union.
+func archOf(v *btfdump.View, t btfdump.Type, depth int) string {
+	for _, m := range t.Members() {
+		for _, a := range archMembers {
+			if m.Name == a.member {
+				return a.arch
+			}
+		}
+		if inner := v.Type(v.Resolve(m.Type)); m.Name == "" && inner.Kind().IsRecord() && depth < 2 {
+			if arch := archOf(v, inner, depth+1); arch != "" {
+				return arch
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,153 @@
+package cgen
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/btfgen/btfgen/btfdump"
+)
+
+// Print returns the header that the plan describes. Declarations are printed
+// by several goroutines, each some consecutive ones, so the order of the plan
+// is that of the output. An error is a *[TypeError]: a name in the BTF is no
+// C identifier, or a value does not fit its type.
+func (p *Plan) Print() ([]byte, error) {
+	types := p.decls
+	for len(types) > 0 && types[len(types)-1].Kind == DeclFunction {
+		types = types[:len(types)-1]
+	}
+	functions := p.decls[len(types):]
+	var words wordsCXX
+	body, err := p.printAll(types, &words)
+	if err != nil {
+		return nil, err
+	}
+	kfuncs, err := p.printAll(functions, &words)
+	if err != nil {
+		return nil, err
+	}
+	return p.assemble(body, kfuncs, words), nil
+}
+
+// chunkSize is how many declarations a goroutine prints before it takes more:
+// few enough that both cores end together, enough that taking them costs nothing.
+const chunkSize = 256
+
+// printAll prints declarations in chunks and returns those in order. It adds
+// to words what is a keyword of C++ among their names.
+func (p *Plan) printAll(decls []Decl, words *wordsCXX) ([][]byte, error) {
+	chunks := make([][]byte, (len(decls)+chunkSize-1)/chunkSize)
+	errs := make([]error, len(chunks))
+	workers := p.opts.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	var mu sync.Mutex // of words
+	for range min(workers, len(chunks)) {
+		wg.Go(func() {
+			pr := printer{Plan: p}
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(chunks) {
+					mu.Lock()
+					defer mu.Unlock()
+					for i, used := range pr.words {
+						words[i] = words[i] || used
+					}
+					return
+				}
+				chunk := decls[i*chunkSize : min((i+1)*chunkSize, len(decls))]
+				chunks[i], errs[i] = pr.chunk(chunk)
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range errs { // the first in the order of the output, whoever met it first
+		if err != nil {
+			return nil, err
+		}
+	}
+	return chunks, nil
+}
+
+// printer writes declarations as C.
+type printer struct {
+	// Configuration, fixed.
+	*Plan
+
+	// Current state.
+	out     []byte
+	indent  int
+	layers  []layer   // of the declarators being printed, the outermost first
+	members memberSet // of the record being printed
+	words   wordsCXX  // printed so far
+	err     error     // the first one; what is printed after it is not used
+}
+
+// chunk prints declarations into a buffer of their own.
+func (p *printer) chunk(decls []Decl) ([]byte, error) {
+	p.out = make([]byte, 0, 64<<10)
+	for _, d := range decls {
+		t := p.view.Type(d.ID)
+		switch d.Kind {
+		case DeclForward:
+			p.text(tagKeyword(t), " ", p.name(d.ID), ";\n")
+		case DeclRecord:
+			p.record(t)
+		case DeclEnum:
+			p.enum(t)
+		case DeclTypedef:
+			p.typedef(t)
+		case DeclFunction:
+			p.function(t)
+		}
+		if p.err != nil {
+			return nil, typeError(t, p.err)
+		}
+	}
+	return p.out, nil
+}
+
+func (p *printer) text(parts ...string) {
+	for _, s := range parts {
+		p.out = append(p.out, s...)
+	}
+}
+
+func (p *printer) fail(err error) {
+	if p.err == nil {
+		p.err = err
+	}
+}
+
+// line starts a line.
+func (p *printer) line() {
+	for range p.indent {
+		p.out = append(p.out, '\t')
+	}
+}
+
+// name returns the C name of a named type. Plan has checked that it is an
+// identifier.
+func (p *printer) name(id btfdump.TypeID) string { return p.note(p.naming.name(id)) }
+
+// note returns a name that is going to be printed, and remembers keywords of C++.
+func (p *printer) note(name string) string {
+	if i := keywordCXX(name); i >= 0 {
+		p.words[i] = true
+	}
+	return name
+}
+
+func tagKeyword(t btfdump.Type) string {
+	switch classOf(t) {
+	case classStruct:
+		return "struct"
+	case classUnion:
+		return "union"
+	}
+	return "enum"
+}

@@ -1,0 +1,183 @@
+package cgen
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+
+	"github.com/btfgen/btfgen/btfdump"
+)
+
+// recordStyle is how a record is written so that a BPF compiler lays it out as
+// the BTF says. The zero style has not been decided yet.
+type recordStyle struct {
+	decided bool
+	packed  bool
+	// align is the record's alignment in bytes as printed. It need not be the
+	// kernel's, which BTF does not tell: padding makes up for it.
+	align uint32
+	// aligned says that an attribute has to state the alignment.
+	aligned bool
+}
+
+var (
+	errOverlap = errors.New("it starts before the end of the member before it, which C can't write")
+	errUnionAt = errors.New("it is in a union but not at its start, which C can't write")
+	errTooFar  = errors.New("its members and their padding do not end at its size")
+)
+
+// value is what a record's layout needs to know of a member's type.
+type value struct {
+	size  uint64 // bytes
+	align uint32 // bytes
+}
+
+// target is the compiler's ABI, with the kernel's pointer size: pointers stay
+// pointers, which CO-RE relocates, so on a 32-bit kernel they may not count as
+// what BPF makes of them when padding is decided.
+func (p *Plan) target() btfdump.Target {
+	t := btfdump.BPF
+	t.PointerSize = uint32(p.view.PointerSize())
+	return t
+}
+
+// value returns the size and alignment of a member's type as printed. Records
+// that it holds have been declared before, but for those printed in place.
+func (p *Plan) value(id btfdump.TypeID) (value, error) {
+	n := uint64(1)
+	for {
+		id = p.view.Resolve(id)
+		t := p.view.Type(id)
+		switch k := t.Kind(); {
+		case k == btfdump.KindArray:
+			n *= uint64(t.ArrayLen()) // fits: New has checked that members lie in their records
+			id = t.Ref()
+			continue
+		case k.IsRecord():
+			s, err := p.style(t)
+			return value{n * uint64(t.Size()), s.align}, err
+		case k == btfdump.KindPtr:
+			size := p.target().PointerSize
+			return value{n * uint64(size), size}, nil
+		case k == btfdump.KindFloat && floatSpelling(t) == "":
+			return value{}, fmt.Errorf("a floating-point member has %d bytes, which BPF compilers do not know", t.Size())
+		default:
+			return value{n * uint64(t.Size()), p.view.Align(id, p.target())}, nil
+		}
+	}
+}
+
+// style decides how a record is written, once.
+func (p *Plan) style(t btfdump.Type) (recordStyle, error) {
+	s := &p.styles[p.naming.canon[t.ID()]]
+	if !s.decided {
+		decided, err := p.decide(t)
+		if err != nil {
+			return decided, err
+		}
+		*s = decided
+	}
+	return *s, nil
+}
+
+// natural stands for "no limit" in a record whose alignment is C's.
+const natural = 1 << 31
+
+// decide tries to write a record without attributes; then, for ABIs that align
+// large scalars less than BPF does (s390x: __int128 to 8, i386: u64 to 4) and
+// for "#pragma pack", packed with the alignment that those give it, as packed
+// alone would make compilers access members byte by byte; then packed.
+func (p *Plan) decide(t btfdump.Type) (recordStyle, error) {
+	for _, limit := range []uint32{natural, 8, 4, 2, 1} {
+		align, ok, err := p.fits(t, limit)
+		if err != nil {
+			return recordStyle{}, err
+		}
+		if !ok {
+			continue
+		}
+		s := recordStyle{decided: true, packed: limit < natural, align: align}
+		s.aligned = s.packed && align > 1
+		if t.Kind() == btfdump.KindUnion && !s.packed {
+			if align := p.unionAlign(t); align != 0 {
+				s.align, s.aligned = align, true
+			}
+		}
+		return s, nil
+	}
+	return recordStyle{}, errTooFar
+}
+
+// fits reports whether all members can be put where the BTF says, with padding
+// before them where needed, if no alignment counts for more than limit bytes;
+// and the record's alignment then.
+func (p *Plan) fits(t btfdump.Type, limit uint32) (align uint32, ok bool, err error) {
+	union := t.Kind() == btfdump.KindUnion
+	var end uint64 // of the members so far, in bits
+	ok, align = true, 1
+	for i := range t.NumMembers() {
+		m := t.Member(i)
+		v, err := p.value(m.Type)
+		at := uint64(m.BitOffset)
+		switch {
+		case err != nil:
+		case union && at != 0:
+			err = errUnionAt
+		case !union && at < end:
+			err = errOverlap
+		}
+		if err != nil {
+			return 0, false, fmt.Errorf("member %d (%.80q): %w", i, m.Name, err)
+		}
+		a := min(v.align, limit)
+		unit := uint64(a) * 8
+		if m.BitSize == 0 {
+			ok = ok && at%unit == 0
+			end = max(end, at+v.size*8)
+		} else {
+			// A bitfield may not cross a boundary of its type's size, but in
+			// packed records.
+			ok = ok && (limit < natural || at%unit+uint64(m.BitSize) <= v.size*8)
+			end = max(end, at+uint64(m.BitSize))
+		}
+		if m.Name != "" || m.BitSize == 0 { // unnamed bitfields do not align
+			align = max(align, a)
+		}
+	}
+	if end > uint64(t.Size())*8 {
+		return 0, false, errTooFar
+	}
+	return align, ok && t.Size()%align == 0, nil
+}
+
+// unionAlign returns the alignment that gives a union of aligned members its
+// size, 0 if none does: what __attribute__((aligned)) or an aligned type that
+// BTF doesn't know did in the kernel.
+func (p *Plan) unionAlign(t btfdump.Type) uint32 {
+	var size uint64
+	least := uint32(1)
+	for _, m := range t.Members() {
+		v, err := p.value(m.Type)
+		if err != nil {
+			return 0
+		}
+		bytes := v.size
+		if m.BitSize != 0 {
+			bytes = uint64(m.BitSize+7) / 8
+		}
+		size, least = max(size, bytes), max(least, v.align)
+	}
+	want := uint64(t.Size())
+	if size == 0 || alignUp(size, uint64(least)) == want {
+		return 0
+	}
+	align := uint64(1) << bits.Len64(want-1)
+	for ; align > uint64(least); align /= 2 {
+		if alignUp(size, align) == want {
+			return uint32(align)
+		}
+	}
+	return 0
+}
+
+func alignUp(n, to uint64) uint64 { return (n + to - 1) / to * to }

@@ -1,0 +1,133 @@
+package cgen
+
+// isIdentifier reports whether a name from the input may be printed as a C
+// identifier. Names that fail this never reach the output.
+func isIdentifier(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '_':
+		case c >= '0' && c <= '9' && i > 0:
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
+
+// keywords are those of C11, C17 and the GNU dialects.
+var keywords = []string{
+	"auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",
+	"float", "for", "goto", "if", "inline", "int", "long", "register", "restrict", "return", "short", "signed",
+	"sizeof", "static", "struct", "switch", "typedef", "union", "unsigned", "void", "volatile", "while",
+	"_Alignas", "_Alignof", "_Atomic", "_Bool", "_Complex", "_Generic", "_Imaginary", "_Noreturn",
+	"_Static_assert", "_Thread_local", "asm", "typeof",
+	"__alignof", "__alignof__", "__asm", "__asm__", "__attribute", "__attribute__", "__auto_type", "__const", "__const__",
+	"__extension__", "__float128", "__func__", "__FUNCTION__", "__PRETTY_FUNCTION__", "__inline", "__inline__", "__int128",
+	"__label__", "__real", "__real__", "__imag", "__imag__", "__restrict", "__restrict__", "__signed", "__signed__",
+	"__thread", "__typeof", "__typeof__", "__volatile", "__volatile__", "__null", "_Float16", "_Float32", "_Float64", "_Float128",
+	"_BitInt", "_ExtInt", "_Nonnull", "_Nullable", "_Null_unspecified", "__bf16", "__ibm128", "__complex__",
+}
+
+// keywordsC23 are the keywords that C23 adds. As names of types and
+// enumerators they get a suffix; members keep them (see [printer.member]).
+var keywordsC23 = []string{
+	"alignas", "alignof", "bool", "constexpr", "false", "nullptr", "static_assert", "thread_local", "true",
+	"typeof_unqual", "_Decimal128", "_Decimal32", "_Decimal64",
+}
+
+// keywordsCXX are the keywords of C++ that C does not have, and that a macro
+// can stand for. (Alternative operators such as "and" can't be macros.)
+var keywordsCXX = [...]string{
+	"catch", "char16_t", "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield", "concept", "const_cast",
+	"consteval", "constinit", "decltype", "delete", "dynamic_cast", "explicit", "export", "friend", "mutable", "namespace",
+	"new", "noexcept", "operator", "private", "protected", "public", "reinterpret_cast", "requires", "static_cast",
+	"template", "this", "throw", "try", "typeid", "typename", "using", "virtual",
+}
+
+// builtinNames belong to the compiler or to this header's own macros: a type
+// of the kernel with such a name gets a suffix.
+//
+// __builtin_va_list has another size on BPF than on the kernel's architecture.
+// stdarg.h defines the other two in its terms.
+var builtinNames = []string{
+	"__builtin_va_list", "__builtin_ms_va_list", "__gnuc_va_list", "va_list",
+	"__ksym", "__weak", "__bpf_fastcall", macroCoRE, "__VMLINUX_H__", "btf_type_tag",
+}
+
+// wordSet returns a set of words.
+func wordSet(lists ...[]string) map[string]bool {
+	m := make(map[string]bool)
+	for _, list := range lists {
+		for _, w := range list {
+			m[w] = true
+		}
+	}
+	return m
+}
+
+var (
+	keywordSet    = wordSet(keywords)
+	keywordC23Set = wordSet(keywordsC23)
+	builtinSet    = wordSet(builtinNames)
+)
+
+// maxKeyword is the length of the longest keyword: most identifiers need not
+// be looked up.
+const maxKeyword = 19
+
+func isKeyword(s string) bool    { return len(s) <= maxKeyword && keywordSet[s] }
+func isKeywordC23(s string) bool { return keywordC23Set[s] }
+
+// keywordCXX returns the index of a C++ keyword in keywordsCXX, -1 for other
+// words. They are told apart by the first letters before they are compared.
+func keywordCXX(s string) int {
+	if len(s) < 3 || len(s) > len("reinterpret_cast") || s[0] < 'c' || s[0] > 'v' {
+		return -1
+	}
+	for i, w := range keywordsCXX {
+		if w[0] == s[0] && w == s {
+			return i
+		}
+	}
+	return -1
+}
+
+// standardType is a typedef of stddef.h or stdint.h.
+type standardType struct {
+	macro  string // the compiler's predefined name for it, which those headers use too
+	size   uint32 // bytes, on BPF
+	signed bool
+}
+
+// standardTypes are the names that collide when a program includes stddef.h or
+// stdint.h beside a kernel's types. They are declared in the compiler's terms,
+// so that the second declaration equals the first, as C11 allows.
+var standardTypes = map[string]standardType{
+	"ptrdiff_t": {"__PTRDIFF_TYPE__", 8, true},
+	"size_t":    {"__SIZE_TYPE__", 8, false},
+	"wchar_t":   {"__WCHAR_TYPE__", 4, true},
+
+	"int8_t":   {"__INT8_TYPE__", 1, true},
+	"int16_t":  {"__INT16_TYPE__", 2, true},
+	"int32_t":  {"__INT32_TYPE__", 4, true},
+	"int64_t":  {"__INT64_TYPE__", 8, true},
+	"uint8_t":  {"__UINT8_TYPE__", 1, false},
+	"uint16_t": {"__UINT16_TYPE__", 2, false},
+	"uint32_t": {"__UINT32_TYPE__", 4, false},
+	"uint64_t": {"__UINT64_TYPE__", 8, false},
+
+	"int_least8_t":   {"__INT_LEAST8_TYPE__", 1, true},
+	"int_least16_t":  {"__INT_LEAST16_TYPE__", 2, true},
+	"int_least32_t":  {"__INT_LEAST32_TYPE__", 4, true},
+	"int_least64_t":  {"__INT_LEAST64_TYPE__", 8, true},
+	"uint_least8_t":  {"__UINT_LEAST8_TYPE__", 1, false},
+	"uint_least16_t": {"__UINT_LEAST16_TYPE__", 2, false},
+	"uint_least32_t": {"__UINT_LEAST32_TYPE__", 4, false},
+	"uint_least64_t": {"__UINT_LEAST64_TYPE__", 8, false},
+
+	"intptr_t":  {"__INTPTR_TYPE__", 8, true},
+	"uintptr_t": {"__UINTPTR_TYPE__", 8, false},
+	"intmax_t":  {"__INTMAX_TYPE__", 8, true},
+	"uintmax_t": {"__UINTMAX_TYPE__", 8, false},
+}
