@@ -116,6 +116,10 @@ func (c *layouter) layout(root TypeID) Layout {
 	stack := []TypeID{root}
 	for {
 		id := stack[len(stack)-1]
+		if _, ok := c.known[id]; ok && len(stack) > 1 {
+			stack = stack[:len(stack)-1] // it was waiting more than once
+			continue
+		}
 		t := c.view.Type(id)
 		if !t.Kind().IsRecord() {
 			n, inner := c.element(id)

@@ -201,9 +201,18 @@ func (n *naming) nameGroup(group []named, label map[btfdump.TypeID]hash) {
 		n.renamed[c.id] = n.free(s, name)
 		n.isRenamed.Add(c.id)
 	}
+	rank := make(map[btfdump.TypeID]int, len(clusters))
+	for i, c := range clusters {
+		rank[c.id] = i
+	}
 	for _, e := range group {
 		n.canon[e.id] = canon[key{e.class, label[e.id], e.fwd}]
 	}
+	// Declarations are visited in the order of the collection: within a name it
+	// must be that of the contents, not that of type IDs.
+	slices.SortFunc(group, func(a, b named) int {
+		return cmp.Compare(rank[n.canon[a.id]], rank[n.canon[b.id]])
+	})
 }
 
 func compareBool(a, b bool) int {
