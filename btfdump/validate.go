@@ -41,8 +41,8 @@ func (c *checker) each(check func(*checker, Type) error) (inner [][2]TypeID, err
 	first, second := *c, *c
 	other := make(chan error, 1)
 	go func() { other <- run(&second, half, len(c.offsets)) }()
-	err = run(&first, 0, half)
-	return append(first.inner, second.inner...), cmp.Or(err, <-other)
+	err = cmp.Or(run(&first, 0, half), <-other)
+	return append(first.inner, second.inner...), err
 }
 
 // typeRaw returns a type by the ID that the blob itself counts.

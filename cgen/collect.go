@@ -60,6 +60,7 @@ type named struct {
 	// prefix is the start of the name, next the 8 bytes after it: most
 	// comparisons need no more.
 	prefix, next uint64
+	name         string
 	id           btfdump.TypeID
 	class        class
 	fwd          bool
@@ -70,10 +71,11 @@ type collection struct {
 	named    []named // sorted by name
 	enums    []btfdump.TypeID
 	typedefs []btfdump.TypeID
+	suffixed [2]map[string]bool // names that end in ___N, by space
 }
 
 func collect(v *btfdump.View) *collection {
-	c := &collection{named: make([]named, 0, v.NumTypes()/6)}
+	c := &collection{named: make([]named, 0, v.NumTypes()/6), suffixed: [2]map[string]bool{{}, {}}}
 	for t := range v.All() {
 		switch t.Kind() {
 		case btfdump.KindEnum, btfdump.KindEnum64:
@@ -83,11 +85,14 @@ func collect(v *btfdump.View) *collection {
 			continue
 		}
 		if name := t.Name(); name != "" {
-			e := named{prefix: prefix(name), id: t.ID(), class: classOf(t), fwd: t.Kind() == btfdump.KindFwd}
+			e := named{prefix: prefix(name), name: name, id: t.ID(), class: classOf(t), fwd: t.Kind() == btfdump.KindFwd}
 			if len(name) > 8 {
 				e.next = prefix(name[8:])
 			}
 			c.named = append(c.named, e)
+			if isSuffixed(name) {
+				c.suffixed[e.class.space()][name] = true
+			}
 			if e.class == classTypedef {
 				c.typedefs = append(c.typedefs, e.id)
 			}
@@ -96,8 +101,13 @@ func collect(v *btfdump.View) *collection {
 	return c
 }
 
+// isSuffixed reports whether a name may end in ___N.
+func isSuffixed(name string) bool {
+	return name != "" && name[len(name)-1] <= '9' && strings.Contains(name, "___")
+}
+
 // sort sorts named by name, and by class where names are equal.
-func (c *collection) sort(v *btfdump.View) {
+func (c *collection) sort() {
 	slices.SortFunc(c.named, func(a, b named) int {
 		switch {
 		case a.prefix < b.prefix:
@@ -110,7 +120,7 @@ func (c *collection) sort(v *btfdump.View) {
 			return 1
 		}
 		if byte(a.next) != 0 { // there may be more than 16 bytes
-			if c := strings.Compare(v.Type(a.id).Name(), v.Type(b.id).Name()); c != 0 {
+			if c := strings.Compare(a.name, b.name); c != 0 {
 				return c
 			}
 		}
@@ -119,8 +129,8 @@ func (c *collection) sort(v *btfdump.View) {
 }
 
 // find returns the types of a name.
-func (c *collection) find(v *btfdump.View, name string) []named {
-	compare := func(e named, name string) int { return strings.Compare(v.Type(e.id).Name(), name) }
+func (c *collection) find(name string) []named {
+	compare := func(e named, name string) int { return strings.Compare(e.name, name) }
 	i, _ := slices.BinarySearchFunc(c.named, name, compare)
 	j := i
 	for j < len(c.named) && compare(c.named[j], name) == 0 {
@@ -130,15 +140,15 @@ func (c *collection) find(v *btfdump.View, name string) []named {
 }
 
 // runs calls f for each run of entries with the same name and name space.
-func (c *collection) runs(v *btfdump.View, f func(name string, run []named)) {
+func (c *collection) runs(f func(name string, run []named)) {
 	for i := 0; i < len(c.named); {
 		j := i + 1
 		for j < len(c.named) && c.named[j].prefix == c.named[i].prefix && c.named[j].next == c.named[i].next &&
 			c.named[j].class.space() == c.named[i].class.space() &&
-			v.Type(c.named[j].id).Name() == v.Type(c.named[i].id).Name() {
+			c.named[j].name == c.named[i].name {
 			j++
 		}
-		f(v.Type(c.named[i].id).Name(), c.named[i:j])
+		f(c.named[i].name, c.named[i:j])
 		i = j
 	}
 }

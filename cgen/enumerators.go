@@ -14,11 +14,12 @@ import (
 // functions. Of equal anonymous enums only the first counts. It changes nothing
 // in n, since it runs beside the naming of types.
 func (n *naming) claimEnumerators() *claims {
+	kfuncs := findKfuncs(n.view)
 	count := 0
 	for _, id := range n.all.enums {
 		count += n.view.Type(id).NumEnumerators()
 	}
-	c := newClaims(n.view, count+len(n.all.named)+len(n.kfuncs)+len(keywords)+len(keywordsC23)+len(builtinNames))
+	c := newClaims(n.view, count+len(n.all.named)+len(kfuncs)+len(keywords)+len(keywordsC23)+len(builtinNames))
 	for _, words := range [][]string{keywords, keywordsC23, builtinNames} {
 		for _, word := range words {
 			c.own(word)
@@ -27,8 +28,12 @@ func (n *naming) claimEnumerators() *claims {
 	for _, id := range n.all.typedefs {
 		c.own(n.view.Type(id).Name())
 	}
-	for _, k := range n.kfuncs {
+	c.kfuncs = kfuncs
+	for _, k := range kfuncs {
 		c.own(k.name)
+		if isSuffixed(k.name) {
+			c.suffixed[k.name] = true
+		}
 	}
 	byContent := make(map[hash]btfdump.TypeID)
 	for _, id := range n.all.enums {
@@ -46,7 +51,11 @@ func (n *naming) claimEnumerators() *claims {
 			}
 		}
 		for i := range t.NumEnumerators() {
-			c.claim(t.Enumerator(i).Name, enumeratorID{id, i})
+			name := t.Enumerator(i).Name
+			c.claim(name, enumeratorID{id, i})
+			if isSuffixed(name) {
+				c.suffixed[name] = true
+			}
 		}
 	}
 	return c
@@ -108,6 +117,8 @@ type claims struct {
 
 	same     map[btfdump.TypeID]btfdump.TypeID // anonymous enums that equal another
 	boolEnum btfdump.TypeID                    // see naming
+	kfuncs   []kfunc                           // see naming
+	suffixed map[string]bool                   // names that end in ___N
 }
 
 // claim is a slot of the table: free if name is 0.
@@ -125,7 +136,7 @@ func newClaims(v *btfdump.View, n int) *claims {
 	return &claims{
 		view: v, seed: maphash.MakeSeed(), slots: make([]claim, size),
 		conflicts: make(map[string][]enumeratorID), owned: make(map[string]bool),
-		same: make(map[btfdump.TypeID]btfdump.TypeID),
+		same: make(map[btfdump.TypeID]btfdump.TypeID), suffixed: make(map[string]bool),
 	}
 }
 

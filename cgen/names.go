@@ -3,9 +3,9 @@ package cgen
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/btfgen/btfgen/btfdump"
 )
@@ -28,9 +28,9 @@ type naming struct {
 	// boolEnum is the kernel's enum { false, true }, which stdbool.h and C23
 	// replace; 0 if there is none.
 	boolEnum btfdump.TypeID
-	suffixed []map[string]bool // names that end in ___N, by space
-	suffix   [2]map[string]int // the last N given to a name, by space
-	kfuncs   []kfunc           // sorted by name
+	suffixed [2]map[string]bool // names that end in ___N, by space
+	suffix   [2]map[string]int  // the last N given to a name, by space
+	kfuncs   []kfunc            // sorted by name
 }
 
 type enumeratorID struct {
@@ -53,14 +53,13 @@ func newNaming(v *btfdump.View) (*naming, error) {
 	for i := range n.canon {
 		n.canon[i] = btfdump.TypeID(i)
 	}
-	n.kfuncs = findKfuncs(v)
 	// Enumerators are the most numerous names; looking for those that occur
 	// twice needs nothing of what follows.
 	claimed := make(chan *claims)
 	go func() { claimed <- n.claimEnumerators() }()
-	n.all.sort(v)
+	n.all.sort()
 	var groups [][]named
-	n.all.runs(v, func(name string, run []named) {
+	n.all.runs(func(name string, run []named) {
 		switch {
 		case len(run) == 1:
 			if isReserved(run[0].class.space(), name) || n.isNotStandard(run[0].id, name) {
@@ -76,6 +75,9 @@ func newNaming(v *btfdump.View) (*naming, error) {
 	if err != nil {
 		return nil, err
 	}
+	n.kfuncs = enumerators.kfuncs
+	n.suffixed = n.all.suffixed
+	maps.Copy(n.suffixed[ordinarySpace], enumerators.suffixed)
 	for _, g := range groups {
 		n.nameGroup(g, eq.label)
 	}
@@ -227,9 +229,6 @@ func compareBool(a, b bool) int {
 
 // free returns the name with the first suffix that nothing else has.
 func (n *naming) free(s space, name string) string {
-	if n.suffixed == nil {
-		n.findSuffixed()
-	}
 	for {
 		i := max(n.suffix[s][name], 1) + 1
 		n.suffix[s][name] = i
@@ -237,28 +236,6 @@ func (n *naming) free(s space, name string) string {
 			n.suffixed[s][candidate] = true
 			return candidate
 		}
-	}
-}
-
-// findSuffixed collects the names in the BTF that look as if a suffix had been
-// added: those that free must not return.
-func (n *naming) findSuffixed() {
-	n.suffixed = []map[string]bool{{}, {}}
-	add := func(s space, name string) {
-		if c := name[max(len(name), 1)-1:]; c >= "0" && c <= "9" && strings.Contains(name, "___") {
-			n.suffixed[s][name] = true
-		}
-	}
-	for _, e := range n.all.named {
-		add(e.class.space(), n.view.Type(e.id).Name())
-	}
-	for _, id := range n.all.enums {
-		for _, e := range n.view.Type(id).Enumerators() {
-			add(ordinarySpace, e.Name)
-		}
-	}
-	for _, k := range n.kfuncs {
-		add(ordinarySpace, k.name)
 	}
 }
 
@@ -285,7 +262,7 @@ func (n *naming) tagFor(t btfdump.Type) string {
 
 // isTypedef reports whether any typedef has the name.
 func (n *naming) isTypedef(name string) bool {
-	return slices.ContainsFunc(n.all.find(n.view, name), func(e named) bool { return e.class == classTypedef })
+	return slices.ContainsFunc(n.all.find(name), func(e named) bool { return e.class == classTypedef })
 }
 
 // checkName makes sure that a type's name is an identifier before it is

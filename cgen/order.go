@@ -211,7 +211,7 @@ func (o *orderer) walk(id btfdump.TypeID, u use) error {
 		}
 		id = o.naming.canon[id]
 		t := o.view.Type(id)
-		switch k := t.Kind(); k {
+		switch t.Kind() {
 		case btfdump.KindVoid, btfdump.KindInt, btfdump.KindFloat:
 			return nil
 		case btfdump.KindPtr:
@@ -349,7 +349,10 @@ func (o *orderer) enums() []Decl {
 	}
 	slices.SortFunc(anonymous, func(a, b btfdump.TypeID) int {
 		x, y := o.view.Type(a), o.view.Type(b)
-		return cmp.Or(cmp.Compare(x.Enumerator(0).Name, y.Enumerator(0).Name), cmp.Compare(enumContent(x), enumContent(y)))
+		if c := cmp.Compare(x.Enumerator(0).Name, y.Enumerator(0).Name); c != 0 {
+			return c
+		}
+		return cmp.Compare(enumContent(x), enumContent(y))
 	})
 	o.hoisted = make(map[btfdump.TypeID]string)
 	for _, id := range anonymous {

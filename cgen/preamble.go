@@ -193,7 +193,7 @@ func (p *Plan) describeArch() string {
 }
 
 func (p *Plan) archName() string {
-	for _, e := range p.naming.all.find(p.view, "pt_regs") {
+	for _, e := range p.naming.all.find("pt_regs") {
 		if e.class == classStruct {
 			if arch := archOf(p.view, p.view.Type(e.id), 0); arch != "" {
 				return arch
