@@ -33,7 +33,8 @@ type console struct {
 	shown bool   // the progress line is on the screen
 }
 
-// progressDelay is how long something may take before a progress line says what it is.
+// progressDelay is how long something may take before a progress line says what
+// it is.
 const progressDelay = 500 * time.Millisecond
 
 func newConsole(out io.Writer, quiet bool) *console {
@@ -90,7 +91,8 @@ func (c *console) say(format string, args ...any) {
 	}
 }
 
-// printable replaces what could make a terminal do something else than show text.
+// printable replaces what could make a terminal do something else than show
+// text.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\t' && r != '\n' || r >= 0x7f && r < 0xa0 {
