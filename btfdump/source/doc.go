@@ -15,8 +15,10 @@
 // # Invariants
 //
 //   - A file is read into memory once, and of an ELF file only the section is.
+//     What sysfs lets be mapped is not read at all.
 //   - No input makes this package hold more than [MaxSize] bytes of it.
-//   - Modules are joined in the order of their names, so the order in which a caller gave them leaves no trace.
-//   - Errors name the file and say what to do. [ErrNoBTF] and [ErrNotLoaded] tell the two cases apart in which a caller may
-//     want to try something else.
+//   - Modules are joined in the order of their names, so the order in which a
+//     caller gave them leaves no trace.
+//   - Errors name the file and say what to do. [ErrNoBTF] and [ErrNotLoaded] tell
+//     the two cases apart in which a caller may want to try something else.
 package source
