@@ -83,7 +83,8 @@ func (c *Cursor) End() (size, align uint64) {
 	return alignUp(c.bit, align*8) / 8, align
 }
 
-func alignUp(n, to uint64) uint64 { return (n + to - 1) / to * to }
+// alignUp rounds up to a multiple of a power of two.
+func alignUp(n, to uint64) uint64 { return (n + to - 1) &^ (to - 1) }
 
 // Layout is where the members of a record are.
 type Layout struct {
@@ -115,6 +116,10 @@ func (c *layouter) layout(root TypeID) Layout {
 	stack := []TypeID{root}
 	for {
 		id := stack[len(stack)-1]
+		if _, ok := c.known[id]; ok && len(stack) > 1 {
+			stack = stack[:len(stack)-1] // it was waiting more than once
+			continue
+		}
 		t := c.view.Type(id)
 		if !t.Kind().IsRecord() {
 			n, inner := c.element(id)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -76,13 +77,16 @@ var declared = []Kind{KindStruct, KindUnion, KindEnum, KindEnum64, KindFwd, Kind
 // malformed glob.
 func (v *View) Match(pattern string) ([]TypeID, error) {
 	glob, want := pattern, declared
+	excluded := func(Type) bool { return false } // forward declarations of the other kind of record
 	if kind, rest, ok := strings.Cut(pattern, " "); ok {
 		glob = strings.TrimSpace(rest)
 		switch kind {
 		case "struct":
 			want = []Kind{KindStruct, KindFwd}
+			excluded = func(t Type) bool { return t.Kind() == KindFwd && t.KindFlag() }
 		case "union":
 			want = []Kind{KindUnion, KindFwd}
+			excluded = func(t Type) bool { return t.Kind() == KindFwd && !t.KindFlag() }
 		case "enum":
 			want = []Kind{KindEnum, KindEnum64}
 		case "typedef":
@@ -120,7 +124,7 @@ func (v *View) Match(pattern string) ([]TypeID, error) {
 			}
 		}
 	}
-	return ids, nil
+	return slices.DeleteFunc(ids, func(id TypeID) bool { return excluded(v.Type(id)) }), nil
 }
 
 // Kfunc is a kernel function that BPF programs may call.

@@ -51,6 +51,10 @@ func describe(t btfdump.Type) string {
 	return b.String()
 }
 
+// legacyTypedef is a record of the sample whose legacy bitfield hides behind a
+// typedef.
+const legacyTypedef = "legacy_typedef"
+
 // sample is BTF with every kind, and what each type must read as.
 func sample(b *btftest.Builder) (want []string) {
 	add := func(id btftest.ID, format string, args ...any) btftest.ID {
@@ -77,8 +81,9 @@ func sample(b *btftest.Builder) (want []string) {
 	s := add(b.Struct("bits", 8, btftest.Bitfield("a", i32, 0, 3), btftest.Bitfield("", i32, 3, 29), btftest.Field("b", i32, 32)),
 		`struct "bits" kflag size 8 vlen 3 [a %d at 0:3] [ %d at 3:29] [b %d at 32:0]`, i32, i32, i32)
 	t3 := add(b.Typedef("b3", b3), `typedef "b3" ref %d`, b3)
-	add(b.Struct("legacy", 8, btftest.Field("a", b3, 0), btftest.Field("b", t3, 8), btftest.Field("c", i32, 32)),
-		`struct "legacy" size 8 vlen 3 [a %d at 5:3] [b %d at 13:3] [c %d at 32:0]`, b3, t3, i32)
+	add(b.Struct("legacy", 8, btftest.Field("a", b3, 0), btftest.Field("c", i32, 32)),
+		`struct "legacy" size 8 vlen 2 [a %d at 5:3] [c %d at 32:0]`, b3, i32)
+	add(b.Struct(legacyTypedef, 4, btftest.Field("a", t3, 8)), `struct "legacy_typedef" size 4 vlen 1 [a %d at 13:3]`, t3)
 	add(b.StructFlagged("flagged", 4, btftest.Field("a", b3, 0)), `struct "flagged" kflag size 4 vlen 1 [a %d at 0:0]`, b3)
 	u := add(b.Union("u", 8, btftest.Field("", s, 0), btftest.Field("x", u32, 0)),
 		`union "u" size 8 vlen 2 [ %d at 0:0] [x %d at 0:0]`, s, u32)

@@ -1,6 +1,9 @@
 package btfdump
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // validate checks all types of a level, once: what passes can be decoded by
 // accessors that have no errors to return. Every step is linear in the size
@@ -8,20 +11,38 @@ import "fmt"
 func (l *level) validate() error {
 	l.resolved = make([]TypeID, len(l.offsets))
 	c := checker{level: l, end: l.firstRaw + TypeID(len(l.offsets))}
-	for i := range l.offsets {
-		if err := c.references(l.typeRaw(l.firstRaw + TypeID(i))); err != nil {
-			return err
-		}
+	if _, err := c.each((*checker).references); err != nil {
+		return err
 	}
 	if err := c.resolveChains(); err != nil {
 		return err
 	}
-	for i := range l.offsets {
-		if err := c.values(l.typeRaw(l.firstRaw + TypeID(i))); err != nil {
-			return err
-		}
+	inner, err := c.each((*checker).values)
+	if err != nil {
+		return err
 	}
+	c.inner = inner
 	return c.byValueCycles()
+}
+
+// each checks every type of the level, one half of them beside the other, and
+// returns the error of the first that fails; and what the checks have put into
+// inner, in the order of the types.
+func (c *checker) each(check func(*checker, Type) error) (inner [][2]TypeID, err error) {
+	half := len(c.offsets) / 2
+	run := func(part *checker, from, to int) error {
+		for i := from; i < to; i++ {
+			if err := check(part, part.typeRaw(part.firstRaw+TypeID(i))); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	first, second := *c, *c
+	other := make(chan error, 1)
+	go func() { other <- run(&second, half, len(c.offsets)) }()
+	err = run(&first, 0, half)
+	return append(first.inner, second.inner...), cmp.Or(err, <-other)
 }
 
 // typeRaw returns a type by the ID that the blob itself counts.
@@ -120,10 +141,14 @@ func (c *checker) references(t Type) error {
 			}
 		}
 	case KindDeclTag:
-		return c.target(t, TypeID(t.u32(8)), kinds(KindDeclTag, KindVoid))
+		return c.target(t, TypeID(t.u32(8)), ^declTagTargets)
 	}
 	return nil
 }
+
+// declTagTargets are what a decl_tag can be about: btf_type_is_decl_tag_target
+// in the kernel's kernel/bpf/btf.c.
+var declTagTargets = kinds(KindTypedef, KindStruct, KindUnion, KindFunc, KindVar)
 
 func (c *checker) nameOffset(t Type, at uint32, what string) error {
 	off := t.u32(at)
@@ -223,12 +248,31 @@ func (c *checker) values(t Type) error {
 		}
 	case KindArray:
 		return c.array(t)
+	case KindDeclTag:
+		return c.component(t)
 	case KindStruct, KindUnion:
 		for i := range t.Vlen() {
 			if err := c.member(t, i); err != nil {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// component checks that a decl_tag is about its target as a whole, or a member
+// or parameter that this has.
+func (c *checker) component(t Type) error {
+	target := c.typeRaw(TypeID(t.u32(8)))
+	n := 0
+	switch target.Kind() {
+	case KindStruct, KindUnion:
+		n = target.Vlen()
+	case KindFunc:
+		n = c.typeRaw(TypeID(target.u32(8))).Vlen()
+	}
+	if i := t.ComponentIndex(); i < -1 || int(i) >= n {
+		return errorAt(t, "is about component %d of type %d, which has %d", i, target.id, n)
 	}
 	return nil
 }
@@ -262,9 +306,12 @@ func (c *checker) member(t Type, i int) error {
 	if unsizedKinds.has(k) {
 		return errorAt(t, "member %d (%.80q) is of kind %s, which has no size", i, c.name(t.u32(at)), k)
 	}
+	limit := uint64(t.Size()) * 8
 	offset, width := uint64(t.u32(at+8)), uint64(0)
 	if t.KindFlag() {
 		offset, width = offset&0xffffff, offset>>24
+	} else if offset > limit { // before a legacy bitfield's offset is added to it
+		return errorAt(t, "member %d (%.80q) at bit offset %d lies outside of the %d bytes", i, c.name(t.u32(at)), offset, t.Size())
 	} else if c.legacyBitfields {
 		o, w := c.legacyBitfield(id, uint32(offset))
 		offset, width = uint64(o), uint64(w)
@@ -284,7 +331,7 @@ func (c *checker) member(t Type, i int) error {
 			c.inner = append(c.inner, [2]TypeID{t.id, record})
 		}
 	}
-	if limit := uint64(t.Size()) * 8; offset > limit || bits > limit-offset {
+	if offset > limit || bits > limit-offset {
 		return errorAt(t, "member %d (%.80q) at bit offset %d, %d bits long, lies outside of the %d bytes", i, c.name(t.u32(at)), offset, bits, t.Size())
 	}
 	return nil

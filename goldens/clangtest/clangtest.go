@@ -95,7 +95,7 @@ func (c Clang) Compile(t testing.TB, files map[string]string, args ...string) (o
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command(c.Name, append(args, "-c", "main.c", "-o", "main.o")...)
+	cmd := exec.Command(c.Name, append(slices.Clone(args), "-c", "main.c", "-o", "main.o")...)
 	cmd.Dir = dir
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
