@@ -11,17 +11,20 @@ import (
 type container struct {
 	name string
 
-	// match says by the first bytes of a file, at most headSize of them, whether open can read it.
+	// match says by the first bytes of a file, at most headSize of them,
+	// whether open can read it.
 	match func(head []byte) bool
 
-	// open returns the raw BTF in the file, which is size bytes long. Its errors don't name the file: the caller does.
+	// open returns the raw BTF in the file, which is size bytes long. Its
+	// errors don't name the file: the caller does.
 	open func(file io.ReaderAt, size int64) ([]byte, error)
 }
 
 // headSize is how many bytes of a file the matchers get to see.
 const headSize = 64
 
-// containers is the table of all containers. They are tried in order, and the first that matches has the file.
+// containers is the table of all containers. They are tried in order, and the
+// first that matches has the file.
 var containers = []container{
 	{name: "raw BTF", match: isRaw, open: openRaw},
 	{name: "ELF", match: isELF, open: openELF},
@@ -48,7 +51,8 @@ func unpack(file io.ReaderAt, size int64) ([]byte, error) {
 	return nil, fmt.Errorf("%w: the input starts with % x, which is neither raw BTF nor ELF", ErrNoBTF, head[:min(len(head), 4)])
 }
 
-// isRaw knows BTF by its magic number, 0xeB9F, in either byte order (include/uapi/linux/btf.h).
+// isRaw knows BTF by its magic number, 0xeB9F, in either byte order
+// (include/uapi/linux/btf.h).
 func isRaw(head []byte) bool {
 	return bytes.HasPrefix(head, []byte{0x9f, 0xeb}) || bytes.HasPrefix(head, []byte{0xeb, 0x9f})
 }
@@ -72,10 +76,15 @@ func readFile(path string) ([]byte, error) {
 	case info.IsDir():
 		return nil, fmt.Errorf("%s: is a directory, not a file with BTF", path)
 	case !info.Mode().IsRegular():
-		// A pipe, as in <(xz -dc vmlinux.btf.xz), can be read once and from its start only.
+		// A pipe, as in <(xz -dc vmlinux.btf.xz), can be read once and from its
+		// start only.
 		return readStream(path, file)
 	}
-	raw, err := unpack(file, info.Size())
+	var content io.ReaderAt = file
+	if mapped, ok := mapSysfs(file, info.Size()); ok {
+		content = memory(mapped)
+	}
+	raw, err := unpack(content, info.Size())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -95,14 +104,16 @@ func readStream(name string, stream io.Reader) ([]byte, error) {
 	return raw, nil
 }
 
-// memory is an input that has been read whole. Its type tells readExactly that there is nothing left to read.
+// memory is an input that is in memory as a whole. Its type tells readExactly that
+// there is nothing left to read.
 type memory []byte
 
 func (m memory) ReadAt(p []byte, off int64) (int, error) {
 	return bytes.NewReader(m).ReadAt(p, off)
 }
 
-// readExactly returns all of a file, without growing a buffer on the way: the size of a file is known beforehand, also in sysfs.
+// readExactly returns all of a file, without growing a buffer on the way: the
+// size of a file is known beforehand, also in sysfs.
 func readExactly(file io.ReaderAt, size int64) ([]byte, error) {
 	if size > MaxSize {
 		return nil, fmt.Errorf("the input has more than %d bytes, which no BTF has", MaxSize)

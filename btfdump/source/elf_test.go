@@ -20,7 +20,8 @@ type elfSection struct {
 	data  []byte
 }
 
-// elfFile returns a 64-bit ELF file with the given sections and one of section names.
+// elfFile returns a 64-bit ELF file with the given sections and one of section
+// names.
 func elfFile(order binary.AppendByteOrder, sections ...elfSection) []byte {
 	sections = append([]elfSection{{}}, append(sections, elfSection{name: ".shstrtab", kind: elf.SHT_STRTAB})...)
 	var names []byte
@@ -118,7 +119,8 @@ func TestELFWithoutUsableBTF(t *testing.T) {
 	}
 }
 
-// A section may claim to be larger than the file, which must not make us ask for that much memory.
+// A section may claim to be larger than the file, which must not make us ask
+// for that much memory.
 func TestELFSectionPastTheEnd(t *testing.T) {
 	file := elfFile(binary.LittleEndian, elfSection{".BTF", elf.SHT_PROGBITS, 0, smallBTF()})
 	headers := len(file) - 3*64
@@ -130,7 +132,8 @@ func TestELFSectionPastTheEnd(t *testing.T) {
 	}
 }
 
-// FuzzUnpack looks for inputs that make a container panic, or return what is not in the input.
+// FuzzUnpack looks for inputs that make a container panic, or return what is
+// not in the input.
 func FuzzUnpack(f *testing.F) {
 	f.Add(smallBTF())
 	f.Add([]byte{})

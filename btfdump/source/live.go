@@ -39,7 +39,8 @@ func (k liveKernel) vmlinux() ([]byte, error) {
 	return nil, err
 }
 
-// release returns what uname -r prints. It is no reason to fail when it can't be read, and it is nothing to pass on when it isn't plain.
+// release returns what uname -r prints. It is no reason to fail when it can't
+// be read, and it is nothing to pass on when it isn't plain.
 func (k liveKernel) release() string {
 	data, err := os.ReadFile(k.osrelease)
 	release := strings.TrimSpace(string(data))

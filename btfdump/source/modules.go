@@ -19,8 +19,8 @@ type moduleFile struct {
 	loaded bool // path is the running kernel's
 }
 
-// moduleFiles returns the files of what the user called modules, each once, in the order of their names. baseLive says that the base is
-// the running kernel.
+// moduleFiles returns the files of what the user called modules, each once, in
+// the order of their names. baseLive says that the base is the running kernel.
 func moduleFiles(modules []string, baseLive bool, live liveKernel) ([]moduleFile, error) {
 	var files []moduleFile
 	for _, module := range modules {
@@ -54,7 +54,8 @@ func moduleFiles(modules []string, baseLive bool, live liveKernel) ([]moduleFile
 	return slices.Compact(files), nil
 }
 
-// canonical is a module's name as the kernel writes it: nf-conntrack.ko becomes nf_conntrack.
+// canonical is a module's name as the kernel writes it: nf-conntrack.ko becomes
+// nf_conntrack.
 func canonical(name string) string {
 	return strings.ReplaceAll(name, "-", "_")
 }
@@ -68,7 +69,8 @@ func nameOfFile(path string) string {
 	return canonical(base)
 }
 
-// openModule reads a module's types, which stand on base, the types of the kernel called kernel.
+// openModule reads a module's types, which stand on base, the types of the
+// kernel called kernel.
 func openModule(file moduleFile, base *btfdump.View, kernel string) (*btfdump.View, error) {
 	raw, err := readFile(file.path)
 	if errors.Is(err, fs.ErrNotExist) && file.loaded {

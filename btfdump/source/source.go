@@ -10,28 +10,34 @@ import (
 	"github.com/btfgen/btfgen/btfdump"
 )
 
-// MaxSize is the most bytes of BTF that are read from one input: 1 GiB, some two hundred times a distribution kernel's BTF. It also keeps
-// offsets within 32 bits, which is what BTF's header has for them.
+// MaxSize is the most bytes of BTF that are read from one input: 1 GiB, some
+// two hundred times a distribution kernel's BTF. It also keeps offsets within
+// 32 bits, which is what BTF's header has for them.
 const MaxSize = 1 << 30
 
 var (
-	// ErrNoBTF is wrapped by the errors of Open when an input was read and holds no BTF, or when the running kernel offers none.
+	// ErrNoBTF is wrapped by the errors of Open when an input was read and
+	// holds no BTF, or when the running kernel offers none.
 	ErrNoBTF = errors.New("no BTF")
 
-	// ErrNotLoaded is wrapped by the errors of Open when a module was given by name and the running kernel has no BTF of that name.
+	// ErrNotLoaded is wrapped by the errors of Open when a module was given by
+	// name and the running kernel has no BTF of that name.
 	ErrNotLoaded = errors.New("module not loaded")
 )
 
-// Kernel is the types of one kernel, with what is known about their origin. It is immutable and safe for concurrent use.
+// Kernel is the types of one kernel, with what is known about their origin. It
+// is immutable and safe for concurrent use.
 type Kernel struct {
-	// View holds the kernel's types and those of the modules that were asked for.
+	// View holds the kernel's types and those of the modules that were asked
+	// for.
 	View *btfdump.View
 
 	// Live is true for the kernel that runs this program.
 	Live bool
 
-	// Release is the kernel's release as uname -r prints it, such as "6.12.9-amd64". It is empty where it is not known: BTF itself
-	// doesn't tell it.
+	// Release is the kernel's release as uname -r prints it, such as
+	// "6.12.9-amd64". It is empty where it is not known: BTF itself doesn't
+	// tell it.
 	Release string
 
 	// Modules holds the names of the modules in View, sorted.
@@ -46,17 +52,21 @@ type Options struct {
 
 // Open reads the kernel that input names, and its modules.
 //
-// An empty input is the running kernel, "-" is opts.Stdin, all else is a file's path. A module is a path to a file with its split BTF
-// (recognised by a slash or a dot in it), the name of a module loaded on the running kernel, or "all" for all of those. Names only
-// go with the running kernel, whose modules they are.
+// An empty input is the running kernel, "-" is opts.Stdin, all else is a file's
+// path. A module is a path to a file with its split BTF (recognised by a slash
+// or a dot in it), the name of a module loaded on the running kernel, or "all"
+// for all of those. Names only go with the running kernel, whose modules they
+// are.
 //
-// The view shares no memory with files that change later. Errors wrap [ErrNoBTF], [ErrNotLoaded], [*btfdump.FormatError] or what
-// package os returned.
+// The view shares no memory with files that change later. Errors wrap
+// [ErrNoBTF], [ErrNotLoaded], [*btfdump.FormatError] or what package os
+// returned.
 func Open(input string, modules []string, opts Options) (*Kernel, error) {
 	return open(input, modules, opts, running)
 }
 
-// open is Open with the place where the running kernel shows its BTF, which tests put elsewhere.
+// open is Open with the place where the running kernel shows its BTF, which
+// tests put elsewhere.
 func open(input string, modules []string, opts Options, live liveKernel) (*Kernel, error) {
 	files, err := moduleFiles(modules, input == "", live)
 	if err != nil {

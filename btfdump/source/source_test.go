@@ -17,7 +17,8 @@ import (
 	"github.com/btfgen/btfgen/goldens/btftest"
 )
 
-// A testKernel is a directory that looks like a running kernel with the modules alpha, beta_two and empty, and has their files too.
+// A testKernel is a directory that looks like a running kernel with the modules
+// alpha, beta_two and empty, and has their files too.
 type testKernel struct {
 	live liveKernel
 	dir  string
@@ -180,7 +181,8 @@ func TestRunningKernelWithoutBTF(t *testing.T) {
 	}
 }
 
-// A release goes into the header's first comment, so it must not have anything in it that could end that.
+// A release goes into the header's first comment, so it must not have anything
+// in it that could end that.
 func TestReleaseIsPlain(t *testing.T) {
 	k := newTestKernel(t)
 	for content, want := range map[string]string{
@@ -219,7 +221,8 @@ func TestOpenStdin(t *testing.T) {
 	}
 }
 
-// The bytes of a file must be in memory once, since they are most of what a run needs. A second copy would also show in the time.
+// The bytes of a file must be in memory once, since they are most of what a run
+// needs. A second copy would also show in the time.
 func TestReadsAFileOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "large.btf")
 	const size = 8 << 20

@@ -8,13 +8,16 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// The cli package, like Go's flag package below it, takes everything after the first argument that is no flag for an argument. People write
-// "btfgen vmlinux.h -m all" too, and "btfgen -qm all vmlinux.h". So arguments are put in the order that the package wants first, by the
-// rules of getopt_long: flags anywhere, "--" ends them, "-" is an argument, "--flag=value", short flags in a bundle whose last may have a
-// value. Wrong flags are reported here as well, in words that say what to do.
+// The cli package, like Go's flag package below it, takes everything after the
+// first argument that is no flag for an argument. People write "btfgen
+// vmlinux.h -m all" too, and "btfgen -qm all vmlinux.h". So arguments are put
+// in the order that the package wants first, by the rules of getopt_long: flags
+// anywhere, "--" ends them, "-" is an argument, "--flag=value", short flags in
+// a bundle whose last may have a value. Wrong flags are reported here as well,
+// in words that say what to do.
 
-// arrange returns the arguments with all flags before all others. A command's name stays in front of the flags that follow it, which are the
-// command's own.
+// arrange returns the arguments with all flags before all others. A command's
+// name stays in front of the flags that follow it, which are the command's own.
 func arrange(app *cli.App, args []string) ([]string, error) {
 	flags := append(slices.Clone(app.Flags), cli.HelpFlag, cli.VersionFlag)
 	before, at, err := firstArgument(flags, args)
@@ -30,7 +33,8 @@ func arrange(app *cli.App, args []string) ([]string, error) {
 	return permute(flags, args)
 }
 
-// firstArgument returns the flags before the first argument, and the index of that, which is len(args) if there is none.
+// firstArgument returns the flags before the first argument, and the index of
+// that, which is len(args) if there is none.
 func firstArgument(flags []cli.Flag, args []string) (before []string, at int, err error) {
 	for at < len(args) && args[at] != "--" && isFlag(args[at]) {
 		normal, used, err := normalize(flags, args[at:])
@@ -71,8 +75,9 @@ func isFlag(arg string) bool {
 	return len(arg) > 1 && arg[0] == '-'
 }
 
-// normalize spells out the flag, or the bundle of short flags, at the start of args: each flag on its own, as --name or --name=value.
-// used is how many of args that took.
+// normalize spells out the flag, or the bundle of short flags, at the start of
+// args: each flag on its own, as --name or --name=value. used is how many of
+// args that took.
 func normalize(flags []cli.Flag, args []string) (normal []string, used int, err error) {
 	if name, ok := strings.CutPrefix(args[0], "--"); ok {
 		name, value, hasValue := strings.Cut(name, "=")

@@ -14,7 +14,8 @@ import (
 // maxDiffLines is how much of a difference --check shows. The rest is counted.
 const maxDiffLines = 40
 
-// check compares the file called name with what it should be, and prints what differs to out.
+// check compares the file called name with what it should be, and prints what
+// differs to out.
 func check(name string, want []byte, out io.Writer, console *console) error {
 	have, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -14,8 +14,9 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// completionCommand prints a script for a shell. The scripts ask "btfgen completion types" for names after --type: names of the kernel that
-// the input names, one a line.
+// completionCommand prints a script for a shell. The scripts ask "btfgen
+// completion types" for names after --type: names of the kernel that the input
+// names, one a line.
 func completionCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "completion",
@@ -91,7 +92,8 @@ type completedFlag struct {
 	takesValue  bool
 }
 
-// completedFlags are the flags that the scripts offer, as the command line has them.
+// completedFlags are the flags that the scripts offer, as the command line has
+// them.
 func completedFlags(flags []cli.Flag) []completedFlag {
 	var all []completedFlag
 	for _, flag := range flags {

@@ -126,7 +126,8 @@ func newHeaderRequest(c *cli.Context) (headerRequest, error) {
 	return r, nil
 }
 
-// outputName returns the one argument, after whose suffix it is decided what is made.
+// outputName returns the one argument, after whose suffix it is decided what is
+// made.
 func outputName(args []string) (string, error) {
 	switch len(args) {
 	case 0:
@@ -141,7 +142,8 @@ func outputName(args []string) (string, error) {
 	return "", fmt.Errorf("the output's name says what is made, and %q is no C header: name it *.h, or - for standard output", args[0])
 }
 
-// checkPattern refuses patterns of --type with characters that no name in BTF has. Patterns are repeated in the header's first comment.
+// checkPattern refuses patterns of --type with characters that no name in BTF
+// has. Patterns are repeated in the header's first comment.
 func checkPattern(pattern string) error {
 	odd := func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("_.*?[]^- ", r))
@@ -198,7 +200,8 @@ func (r headerRequest) origin() string {
 	return name
 }
 
-// selectTypes returns the types that match one of the patterns, and what they need.
+// selectTypes returns the types that match one of the patterns, and what they
+// need.
 func selectTypes(view *btfdump.View, patterns []string) (*btfdump.Set, error) {
 	var roots []btfdump.TypeID
 	for _, pattern := range patterns {

@@ -7,7 +7,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// describeFlag is the line of --help for a flag. The cli package would print all of a flag's names with the name of its value behind each.
+// describeFlag is the line of --help for a flag. The cli package would print
+// all of a flag's names with the name of its value behind each.
 func describeFlag(flag cli.Flag) string {
 	documented, ok := flag.(cli.DocGenerationFlag)
 	if !ok {
@@ -22,7 +23,8 @@ func describeFlag(flag cli.Flag) string {
 		}
 	}
 	usage := documented.GetUsage()
-	// What stands in backquotes is the name of the flag's value, as in Go's package flag.
+	// What stands in backquotes is the name of the flag's value, as in Go's
+	// package flag.
 	if parts := strings.Split(usage, "`"); len(parts) == 3 {
 		name += " " + parts[1]
 		usage = strings.Join(parts, "")
@@ -30,7 +32,8 @@ func describeFlag(flag cli.Flag) string {
 	return fmt.Sprintf("%s %-18s %s", short, name, usage)
 }
 
-// helpTemplate is what --help prints, as a template of the cli package. The flags come from their definitions.
+// helpTemplate is what --help prints, as a template of the cli package. The
+// flags come from their definitions.
 const helpTemplate = `{{.Name}} makes a C header from the types of a Linux kernel (BTF), for BPF programs that are compiled once and run everywhere.
 
 USAGE

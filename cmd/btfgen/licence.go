@@ -6,8 +6,10 @@ import (
 	"strings"
 )
 
-// checkLicence says what is wrong with the form of an SPDX licence expression, such as "GPL-2.0 WITH Linux-syscall-note OR BSD-2-Clause"
-// (SPDX specification 2.3, annex D). Whether the licences in it exist is not checked: SPDX adds some every few months.
+// checkLicence says what is wrong with the form of an SPDX licence expression,
+// such as "GPL-2.0 WITH Linux-syscall-note OR BSD-2-Clause" (SPDX specification
+// 2.3, annex D). Whether the licences in it exist is not checked: SPDX adds
+// some every few months.
 func checkLicence(expression string) error {
 	tokens := strings.Fields(strings.NewReplacer("(", " ( ", ")", " ) ").Replace(expression))
 	if len(tokens) == 0 {
@@ -49,7 +51,8 @@ func checkLicence(expression string) error {
 	return nil
 }
 
-// isLicenceID is true for what annex D calls a simple-expression: GPL-2.0, GPL-2.0+, DocumentRef-a:LicenseRef-b.
+// isLicenceID is true for what annex D calls a simple-expression: GPL-2.0,
+// GPL-2.0+, DocumentRef-a:LicenseRef-b.
 func isLicenceID(token string) bool {
 	token = strings.TrimSuffix(token, "+")
 	if document, licence, ok := strings.Cut(token, ":"); ok {

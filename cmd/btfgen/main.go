@@ -6,11 +6,15 @@
 //
 // # Implementation details
 //
-// This package turns flags into calls, and what comes back into files, messages and exit codes; it knows nothing about types. Package source
-// reads the kernel, package cgen decides on names and order and prints. Each command has a file of its own: header.go for the default
-// one, completion.go for completion. How btfgen talks to a person is written down in tui.go, how it replaces files in output.go.
+// This package turns flags into calls, and what comes back into files, messages
+// and exit codes; it knows nothing about types. Package source reads the
+// kernel, package cgen decides on names and order and prints. Each command has
+// a file of its own: header.go for the default one, completion.go for
+// completion. How btfgen talks to a person is written down in tui.go, how it
+// replaces files in output.go.
 //
-// Exit codes: 0 done; 1 the answer is no (--check found a difference); 2 wrong usage, or an input that can't be read.
+// Exit codes: 0 done; 1 the answer is no (--check found a difference); 2 wrong
+// usage, or an input that can't be read.
 package main
 
 import (
@@ -58,7 +62,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return 2
 }
 
-// newApp describes the command line to the cli package, which parses it and prints the help.
+// newApp describes the command line to the cli package, which parses it and
+// prints the help.
 func newApp() *cli.App {
 	// The package would print "btfgen version v1.2.3".
 	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprintf(c.App.Writer, "btfgen %s\n", c.App.Version) }

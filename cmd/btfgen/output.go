@@ -15,21 +15,27 @@ import (
 
 // How a file is replaced
 //
-// The new content goes to a temporary file beside the old one, which is renamed over it when all of it is there: readers see the old file or
-// the new one, never half of one, and whatever fails leaves the old one alone. A file that has the right content already is not touched
-// at all, so that make sees no reason to build again. The new file has the mode of the old one. A symbolic link stays one: what it
-// points to is replaced. The temporary file is removed on errors and on the signals that end a program; the file is not synced to disk
-// first, for it can be made again, and syncing would take longer than making it.
+// The new content goes to a temporary file beside the old one, which is renamed
+// over it when all of it is there: readers see the old file or the new one,
+// never half of one, and whatever fails leaves the old one alone. A file that
+// has the right content already is not touched at all, so that make sees no
+// reason to build again. The new file has the mode of the old one. A symbolic
+// link stays one: what it points to is replaced. The temporary file is removed
+// on errors and on the signals that end a program; the file is not synced to
+// disk first, for it can be made again, and syncing would take longer than
+// making it.
 
 // An interruptedError says that a signal came while a file was written.
 type interruptedError struct{ number syscall.Signal }
 
 func (e interruptedError) Error() string { return fmt.Sprintf("stopped: %v", e.number) }
 
-// replaceFile makes data the content of the file called name. changed is false if it was that before.
+// replaceFile makes data the content of the file called name. changed is false
+// if it was that before.
 func replaceFile(name string, data []byte) (changed bool, err error) {
 	changed, err = replace(name, data)
-	// The errors of package os name the temporary file, or the end of a chain of links. A user knows the name that he gave.
+	// The errors of package os name the temporary file, or the end of a chain
+	// of links. A user knows the name that he gave.
 	var path *fs.PathError
 	var link *os.LinkError
 	switch {
@@ -54,7 +60,8 @@ func replace(name string, data []byte) (changed bool, err error) {
 	case old.IsDir():
 		return false, fmt.Errorf("%s is a directory: name a file in it", name)
 	case !old.Mode().IsRegular():
-		// A named pipe, say: there is nothing to replace, and a rename would put a file in its place.
+		// A named pipe, say: there is nothing to replace, and a rename would
+		// put a file in its place.
 		return true, writeThrough(target, data)
 	default:
 		same, err := hasContent(target, data)
@@ -63,14 +70,16 @@ func replace(name string, data []byte) (changed bool, err error) {
 		}
 	}
 
-	// Until now a signal could end the program at any point. From here on there is a file to be removed first.
+	// Until now a signal could end the program at any point. From here on there
+	// is a file to be removed first.
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer signal.Stop(signals)
 	return true, writeAndRename(target, old, data, signals)
 }
 
-// writeAndRename puts a file with data in the place of target. old is nil if there is none yet.
+// writeAndRename puts a file with data in the place of target. old is nil if
+// there is none yet.
 func writeAndRename(target string, old fs.FileInfo, data []byte, signals <-chan os.Signal) (err error) {
 	temp, err := createBeside(target)
 	if err != nil {
@@ -97,7 +106,8 @@ func writeAndRename(target string, old fs.FileInfo, data []byte, signals <-chan 
 	return err
 }
 
-// followLinks returns what a symbolic link points to in the end, even if there is nothing yet. Other names it returns as they are.
+// followLinks returns what a symbolic link points to in the end, even if there
+// is nothing yet. Other names it returns as they are.
 func followLinks(name string) (string, error) {
 	for range 40 { // as many as Linux follows
 		next, err := os.Readlink(name)
@@ -112,7 +122,8 @@ func followLinks(name string) (string, error) {
 	return "", fmt.Errorf("%s: too many symbolic links", name)
 }
 
-// hasContent says whether a file has data as its content. It may lack the right to be read.
+// hasContent says whether a file has data as its content. It may lack the right
+// to be read.
 func hasContent(name string, data []byte) (bool, error) {
 	file, err := os.Open(name)
 	if errors.Is(err, fs.ErrPermission) {
@@ -141,8 +152,9 @@ func hasContent(name string, data []byte) (bool, error) {
 	}
 }
 
-// createBeside creates a temporary file in the directory of target, with the mode that the user's umask gives to new files
-// (os.CreateTemp would give it to its owner only).
+// createBeside creates a temporary file in the directory of target, with the
+// mode that the user's umask gives to new files (os.CreateTemp would give it to
+// its owner only).
 func createBeside(target string) (*os.File, error) {
 	for {
 		name := filepath.Join(filepath.Dir(target), fmt.Sprintf(".btfgen-%08x.tmp", rand.Uint32()))

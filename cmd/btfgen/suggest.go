@@ -12,13 +12,16 @@ import (
 
 const (
 	maxSuggestions = 5
-	// minLikeness is the Jaro-Winkler similarity from which on a name is worth showing: a slip or two in a name of usual length.
+	// minLikeness is the Jaro-Winkler similarity from which on a name is worth
+	// showing: a slip or two in a name of usual length.
 	minLikeness = 0.85
-	// maxNameLen leaves out names that nobody types; a hostile input may have some of megabytes.
+	// maxNameLen leaves out names that nobody types; a hostile input may have
+	// some of megabytes.
 	maxNameLen = 100
 )
 
-// noSuchType is the error for a pattern that matches nothing: it names those types whose names are most like it.
+// noSuchType is the error for a pattern that matches nothing: it names those
+// types whose names are most like it.
 func noSuchType(view *btfdump.View, pattern string) error {
 	names := likeNames(view, pattern)
 	if len(names) == 0 {
@@ -27,7 +30,8 @@ func noSuchType(view *btfdump.View, pattern string) error {
 	return fmt.Errorf("--type %q matches no type of this kernel; close to it: %s (types of a module need -m)", pattern, strings.Join(names, ", "))
 }
 
-// likeNames returns the names of types that are most like the pattern, the most alike first.
+// likeNames returns the names of types that are most like the pattern, the most
+// alike first.
 func likeNames(view *btfdump.View, pattern string) []string {
 	// "struct sk_b*" is looked for as "sk_b".
 	wanted := pattern[strings.LastIndexByte(pattern, ' ')+1:]
@@ -72,7 +76,8 @@ func likeNames(view *btfdump.View, pattern string) []string {
 	return names
 }
 
-// isIdentifier says whether a name from BTF is what C calls an identifier, so that it may be printed as it is.
+// isIdentifier says whether a name from BTF is what C calls an identifier, so
+// that it may be printed as it is.
 func isIdentifier(name string) bool {
 	for i, r := range []byte(name) {
 		switch {

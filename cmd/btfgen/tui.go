@@ -13,13 +13,17 @@ import (
 
 // How btfgen talks to a person
 //
-//   - Results go to standard output, everything else to standard error, so that "btfgen - | clang" gets a header and nothing else.
-//   - An error is one message after "btfgen: ", in lower case, that names the file, flag or type it is about and says what to do. No
-//     usage text buries it.
-//   - Done is one line, and --quiet leaves it out. Nothing is asked, ever: btfgen runs in builds.
-//   - A progress line is shown on a terminal only, only when something has taken half a second, and is wiped when it is over. A log
-//     file never sees one.
-//   - No colours, and no control characters that came from a file: text from an input is printed by printable or quoted with %q.
+//   - Results go to standard output, everything else to standard error, so that
+//     "btfgen - | clang" gets a header and nothing else.
+//   - An error is one message after "btfgen: ", in lower case, that names the
+//     file, flag or type it is about and says what to do. No usage text buries
+//     it.
+//   - Done is one line, and --quiet leaves it out. Nothing is asked, ever: btfgen
+//     runs in builds.
+//   - A progress line is shown on a terminal only, only when something has taken
+//     half a second, and is wiped when it is over. A log file never sees one.
+//   - No colours, and no control characters that came from a file: text from an
+//     input is printed by printable or quoted with %q.
 
 // A console is the line of communication to a person, on standard error.
 type console struct {
@@ -33,7 +37,8 @@ type console struct {
 	shown bool   // the progress line is on the screen
 }
 
-// progressDelay is how long something may take before a progress line says what it is.
+// progressDelay is how long something may take before a progress line says what
+// it is.
 const progressDelay = 500 * time.Millisecond
 
 func newConsole(out io.Writer, quiet bool) *console {
@@ -90,7 +95,8 @@ func (c *console) say(format string, args ...any) {
 	}
 }
 
-// printable replaces what could make a terminal do something else than show text.
+// printable replaces what could make a terminal do something else than show
+// text.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' && r != '\t' && r != '\n' || r >= 0x7f && r < 0xa0 {

@@ -2,11 +2,14 @@ package main
 
 import "runtime/debug"
 
-// release is the version that a build gives with -ldflags "-X main.release=v1.2.3".
+// release is the version that a build gives with -ldflags "-X
+// main.release=v1.2.3".
 var release string
 
-// version returns what --version prints and the header's first comment says: the release that was built, or the module's version as go install
-// knows it, or "devel". The date and the host of a build are no part of it, since the header must not depend on them.
+// version returns what --version prints and the header's first comment says:
+// the release that was built, or the module's version as go install knows it,
+// or "devel". The date and the host of a build are no part of it, since the
+// header must not depend on them.
 func version() string {
 	if release != "" {
 		return release
