@@ -157,10 +157,10 @@ func mustCompile(t *testing.T, c clangtest.Clang, vmlinux, main string, args ...
 	return object
 }
 
-// compileEverywhere compiles the header of a view under each standard with
+// compileEverywhere compiles the header of a view, and a program, under each standard with
 // each clang, and checks all of its layout.
 // It returns how many facts that were.
-func compileEverywhere(t *testing.T, v *btfdump.View, p *cgen.Plan, text string) int {
+func compileEverywhere(t *testing.T, v *btfdump.View, p *cgen.Plan, text, program string) int {
 	t.Helper()
 	asserts, n := assertions(v, p)
 	for _, c := range clangtest.Compilers(t) {
@@ -169,7 +169,8 @@ func compileEverywhere(t *testing.T, v *btfdump.View, p *cgen.Plan, text string)
 			if i == 0 { // a layout does not depend on the standard
 				main += asserts
 			}
-			mustCompile(t, c, text, main, "-target", target(v), "-std="+std)
+			main += program
+			mustCompile(t, c, text, main, "-target", target(v), "-std="+std, "-ffreestanding")
 		}
 	}
 	return n
