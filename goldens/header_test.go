@@ -2,6 +2,7 @@ package goldens_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -150,7 +151,7 @@ func narrowPointers(v *btfdump.View) map[btfdump.TypeID]bool {
 // mustCompile compiles main.c beside vmlinux.h without a single diagnostic.
 func mustCompile(t *testing.T, c clangtest.Clang, vmlinux, main string, args ...string) (object string) {
 	t.Helper()
-	object, output, err := c.Compile(t, map[string]string{"vmlinux.h": vmlinux, "main.c": main}, append(args, warnings...)...)
+	object, output, err := c.Compile(t, map[string]string{"vmlinux.h": vmlinux, "main.c": main}, slices.Concat(warnings, args)...)
 	if err != nil || output != "" {
 		t.Errorf("%s %s: %v\n%.4000s", c.Name, strings.Join(args, " "), err, output)
 	}
