@@ -83,7 +83,8 @@ func (c *Cursor) End() (size, align uint64) {
 	return alignUp(c.bit, align*8) / 8, align
 }
 
-func alignUp(n, to uint64) uint64 { return (n + to - 1) / to * to }
+// alignUp rounds up to a multiple of a power of two.
+func alignUp(n, to uint64) uint64 { return (n + to - 1) &^ (to - 1) }
 
 // Layout is where the members of a record are.
 type Layout struct {

@@ -1,6 +1,9 @@
 package btfdump
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // validate checks all types of a level, once: what passes can be decoded by
 // accessors that have no errors to return. Every step is linear in the size
@@ -8,20 +11,38 @@ import "fmt"
 func (l *level) validate() error {
 	l.resolved = make([]TypeID, len(l.offsets))
 	c := checker{level: l, end: l.firstRaw + TypeID(len(l.offsets))}
-	for i := range l.offsets {
-		if err := c.references(l.typeRaw(l.firstRaw + TypeID(i))); err != nil {
-			return err
-		}
+	if _, err := c.each((*checker).references); err != nil {
+		return err
 	}
 	if err := c.resolveChains(); err != nil {
 		return err
 	}
-	for i := range l.offsets {
-		if err := c.values(l.typeRaw(l.firstRaw + TypeID(i))); err != nil {
-			return err
-		}
+	inner, err := c.each((*checker).values)
+	if err != nil {
+		return err
 	}
+	c.inner = inner
 	return c.byValueCycles()
+}
+
+// each checks every type of the level, one half of them beside the other, and
+// returns the error of the first that fails; and what the checks have put into
+// inner, in the order of the types.
+func (c *checker) each(check func(*checker, Type) error) (inner [][2]TypeID, err error) {
+	half := len(c.offsets) / 2
+	run := func(part *checker, from, to int) error {
+		for i := from; i < to; i++ {
+			if err := check(part, part.typeRaw(part.firstRaw+TypeID(i))); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	first, second := *c, *c
+	other := make(chan error, 1)
+	go func() { other <- run(&second, half, len(c.offsets)) }()
+	err = run(&first, 0, half)
+	return append(first.inner, second.inner...), cmp.Or(err, <-other)
 }
 
 // typeRaw returns a type by the ID that the blob itself counts.

@@ -57,26 +57,25 @@ func (c class) space() space {
 // named is a type with a name that C declares. A slice of them is sorted by
 // name, so that nothing depends on the order of type IDs.
 type named struct {
-	prefix uint64 // of the name: most comparisons need no more
-	id     btfdump.TypeID
-	class  class
-	fwd    bool
+	// prefix is the start of the name, next the 8 bytes after it: most
+	// comparisons need no more.
+	prefix, next uint64
+	id           btfdump.TypeID
+	class        class
+	fwd          bool
 }
 
 // collection is what one pass over all types of a view finds.
 type collection struct {
-	named []named // sorted by name
-	enums []btfdump.TypeID
-	ints  []btfdump.TypeID // ints and floats
+	named    []named // sorted by name
+	enums    []btfdump.TypeID
+	typedefs []btfdump.TypeID
 }
 
 func collect(v *btfdump.View) *collection {
 	c := &collection{named: make([]named, 0, v.NumTypes()/6)}
 	for t := range v.All() {
 		switch t.Kind() {
-		case btfdump.KindInt, btfdump.KindFloat:
-			c.ints = append(c.ints, t.ID())
-			continue
 		case btfdump.KindEnum, btfdump.KindEnum64:
 			c.enums = append(c.enums, t.ID())
 		case btfdump.KindStruct, btfdump.KindUnion, btfdump.KindTypedef, btfdump.KindFwd:
@@ -84,26 +83,57 @@ func collect(v *btfdump.View) *collection {
 			continue
 		}
 		if name := t.Name(); name != "" {
-			c.named = append(c.named, named{prefix(name), t.ID(), classOf(t), t.Kind() == btfdump.KindFwd})
+			e := named{prefix: prefix(name), id: t.ID(), class: classOf(t), fwd: t.Kind() == btfdump.KindFwd}
+			if len(name) > 8 {
+				e.next = prefix(name[8:])
+			}
+			c.named = append(c.named, e)
+			if e.class == classTypedef {
+				c.typedefs = append(c.typedefs, e.id)
+			}
 		}
 	}
+	return c
+}
+
+// sort sorts named by name, and by class where names are equal.
+func (c *collection) sort(v *btfdump.View) {
 	slices.SortFunc(c.named, func(a, b named) int {
-		if a.prefix != b.prefix {
-			return cmp.Compare(a.prefix, b.prefix)
+		switch {
+		case a.prefix < b.prefix:
+			return -1
+		case a.prefix > b.prefix:
+			return 1
+		case a.next < b.next:
+			return -1
+		case a.next > b.next:
+			return 1
 		}
-		if c := strings.Compare(v.Type(a.id).Name(), v.Type(b.id).Name()); c != 0 {
-			return c
+		if byte(a.next) != 0 { // there may be more than 16 bytes
+			if c := strings.Compare(v.Type(a.id).Name(), v.Type(b.id).Name()); c != 0 {
+				return c
+			}
 		}
 		return cmp.Compare(a.class, b.class)
 	})
-	return c
+}
+
+// find returns the types of a name.
+func (c *collection) find(v *btfdump.View, name string) []named {
+	compare := func(e named, name string) int { return strings.Compare(v.Type(e.id).Name(), name) }
+	i, _ := slices.BinarySearchFunc(c.named, name, compare)
+	j := i
+	for j < len(c.named) && compare(c.named[j], name) == 0 {
+		j++
+	}
+	return c.named[i:j]
 }
 
 // runs calls f for each run of entries with the same name and name space.
 func (c *collection) runs(v *btfdump.View, f func(name string, run []named)) {
 	for i := 0; i < len(c.named); {
 		j := i + 1
-		for j < len(c.named) && c.named[j].prefix == c.named[i].prefix &&
+		for j < len(c.named) && c.named[j].prefix == c.named[i].prefix && c.named[j].next == c.named[i].next &&
 			c.named[j].class.space() == c.named[i].class.space() &&
 			v.Type(c.named[j].id).Name() == v.Type(c.named[i].id).Name() {
 			j++

@@ -45,20 +45,24 @@ func (p *printer) braces(t btfdump.Type) {
 	c := btfdump.Cursor{Union: t.Kind() == btfdump.KindUnion, Packed: style.packed}
 	for i := range t.NumMembers() {
 		m := t.Member(i)
-		v, err := p.value(m.Type)
-		if err != nil {
-			p.fail(err)
-			return
+		inner := t // of an unnamed member
+		if m.Name == "" {
+			if inner = p.view.Type(p.view.Resolve(m.Type)); !inner.Kind().IsRecord() {
+				continue // padding, which is added where it is needed
+			}
 		}
-		inner := p.view.Type(p.view.Resolve(m.Type))
-		if m.Name == "" && !inner.Kind().IsRecord() {
-			continue // padding, which is added where it is needed
+		if style.padded {
+			v, err := p.value(m.Type)
+			if err != nil {
+				p.fail(err)
+				return
+			}
+			if c.Next(v.size, v.align, m.BitSize) != uint64(m.BitOffset) {
+				p.padding(c.Bit(), uint64(m.BitOffset))
+				c.Skip(uint64(m.BitOffset))
+			}
+			c.Place(uint64(m.BitOffset), v.size, v.align, m.BitSize)
 		}
-		if c.Next(v.size, v.align, m.BitSize) != uint64(m.BitOffset) {
-			p.padding(c.Bit(), uint64(m.BitOffset))
-			c.Skip(uint64(m.BitOffset))
-		}
-		c.Place(uint64(m.BitOffset), v.size, v.align, m.BitSize)
 		if m.Name == "" {
 			p.unnamed(m.Type, inner)
 		} else {
@@ -68,7 +72,9 @@ func (p *printer) braces(t btfdump.Type) {
 			return
 		}
 	}
-	p.tail(t, &c, style)
+	if style.padded {
+		p.tail(t, &c, style)
+	}
 	p.indent--
 	p.line()
 	p.out = append(p.out, '}')

@@ -9,31 +9,14 @@ import (
 	"github.com/btfgen/btfgen/btfdump"
 )
 
-// nameEnumerators finds the enumerators whose name something else has too:
+// claimEnumerators finds the enumerators whose name something else has too:
 // C keeps the values of all enums in one name space with typedefs and
-// functions. Equal anonymous enums become one first.
-func (n *naming) nameEnumerators() {
-	byContent := make(map[hash]btfdump.TypeID)
+// functions. Of equal anonymous enums only the first counts. It changes nothing
+// in n, since it runs beside the naming of types.
+func (n *naming) claimEnumerators() *claims {
 	count := 0
-	var distinct []btfdump.TypeID
 	for _, id := range n.all.enums {
-		t := n.view.Type(id)
-		if !t.HasName() {
-			h := enumContent(t)
-			if first, ok := byContent[h]; ok {
-				n.canon[id] = first
-				continue
-			}
-			byContent[h] = id
-			if isBoolEnum(t) {
-				n.boolEnum = id
-				continue
-			}
-		} else if n.canon[id] != id {
-			continue
-		}
-		distinct = append(distinct, id)
-		count += t.NumEnumerators()
+		count += n.view.Type(id).NumEnumerators()
 	}
 	c := newClaims(n.view, count+len(n.all.named)+len(n.kfuncs)+len(keywords)+len(keywordsC23)+len(builtinNames))
 	for _, words := range [][]string{keywords, keywordsC23, builtinNames} {
@@ -41,20 +24,32 @@ func (n *naming) nameEnumerators() {
 			c.own(word)
 		}
 	}
-	for _, e := range n.all.named {
-		if e.class == classTypedef && n.canon[e.id] == e.id {
-			c.own(n.name(e.id))
-		}
+	for _, id := range n.all.typedefs {
+		c.own(n.view.Type(id).Name())
 	}
 	for _, k := range n.kfuncs {
 		c.own(k.name)
 	}
-	for _, id := range distinct {
-		for i, e := range n.view.Type(id).Enumerators() {
-			c.claim(e.Name, enumeratorID{id, i})
+	byContent := make(map[hash]btfdump.TypeID)
+	for _, id := range n.all.enums {
+		t := n.view.Type(id)
+		if !t.HasName() {
+			h := enumContent(t)
+			if first, ok := byContent[h]; ok {
+				c.same[id] = first
+				continue
+			}
+			byContent[h] = id
+			if isBoolEnum(t) {
+				c.boolEnum = id
+				continue
+			}
+		}
+		for i := range t.NumEnumerators() {
+			c.claim(t.Enumerator(i).Name, enumeratorID{id, i})
 		}
 	}
-	n.settle(c)
+	return c
 }
 
 // isBoolEnum recognises the kernel's enum { false = 0, true = 1 } of
@@ -80,7 +75,7 @@ func (n *naming) settle(c *claims) {
 		return h
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.conflicts)) {
-		list := c.conflicts[name]
+		list := slices.DeleteFunc(c.conflicts[name], func(e enumeratorID) bool { return n.canon[e.enum] != e.enum })
 		slices.SortFunc(list, func(a, b enumeratorID) int {
 			if a.enum == b.enum {
 				return cmp.Compare(a.index, b.index)
@@ -92,7 +87,7 @@ func (n *naming) settle(c *claims) {
 				cmp.Compare(n.name(a.enum), n.name(b.enum)),
 				cmp.Compare(content(a.enum), content(b.enum)))
 		})
-		if !c.owned[name] {
+		if !c.owned[name] && len(list) > 0 {
 			list = list[1:]
 		}
 		for _, e := range list {
@@ -110,6 +105,9 @@ type claims struct {
 	names     []string
 	conflicts map[string][]enumeratorID
 	owned     map[string]bool // names in conflicts that no enumerator may have
+
+	same     map[btfdump.TypeID]btfdump.TypeID // anonymous enums that equal another
+	boolEnum btfdump.TypeID                    // see naming
 }
 
 // claim is a slot of the table: free if name is 0.
@@ -127,6 +125,7 @@ func newClaims(v *btfdump.View, n int) *claims {
 	return &claims{
 		view: v, seed: maphash.MakeSeed(), slots: make([]claim, size),
 		conflicts: make(map[string][]enumeratorID), owned: make(map[string]bool),
+		same: make(map[btfdump.TypeID]btfdump.TypeID),
 	}
 }
 

@@ -14,6 +14,8 @@ type kfunc struct {
 	fastcall bool
 }
 
+//go:generate go run ../scripts/kfuncs -o kfunc_names.go ../goldens/corpus
+
 // findKfuncs returns the kfuncs of a view, sorted by name, each name once.
 // Kernels built with a pahole before 1.26 (Debian 6.1 and 6.12) do not mark
 // them: there, functions with names that later kernels mark are taken.
@@ -37,8 +39,6 @@ func findKfuncs(v *btfdump.View) []kfunc {
 	})
 	return slices.CompactFunc(list, func(a, b kfunc) bool { return a.name == b.name })
 }
-
-func knownKfunc(name string) (fastcall, ok bool) { return false, false }
 
 // isFastcall reports whether a kfunc keeps all registers but R0.
 func (n *naming) isFastcall(id btfdump.TypeID) bool {

@@ -20,7 +20,8 @@ type naming struct {
 	// printed. Anonymous types other than enums stand for themselves.
 	canon []btfdump.TypeID
 	// renamed are the C names of types whose own name is taken, by canonical ID.
-	renamed map[btfdump.TypeID]string
+	renamed   map[btfdump.TypeID]string
+	isRenamed *btfdump.Set // its keys
 	// enumerators are the C names of enumerators whose own name is taken.
 	enumerators map[enumeratorID]string
 	renamedEnum map[btfdump.TypeID]bool // enums with an entry in enumerators
@@ -44,6 +45,7 @@ func newNaming(v *btfdump.View) (*naming, error) {
 		all:         collect(v),
 		canon:       make([]btfdump.TypeID, v.NumTypes()),
 		renamed:     make(map[btfdump.TypeID]string),
+		isRenamed:   v.NewSet(),
 		enumerators: make(map[enumeratorID]string),
 		renamedEnum: make(map[btfdump.TypeID]bool),
 		suffix:      [2]map[string]int{{}, {}},
@@ -52,6 +54,11 @@ func newNaming(v *btfdump.View) (*naming, error) {
 		n.canon[i] = btfdump.TypeID(i)
 	}
 	n.kfuncs = findKfuncs(v)
+	// Enumerators are the most numerous names; looking for those that occur
+	// twice needs nothing of what follows.
+	claimed := make(chan *claims)
+	go func() { claimed <- n.claimEnumerators() }()
+	n.all.sort(v)
 	var groups [][]named
 	n.all.runs(v, func(name string, run []named) {
 		switch {
@@ -64,13 +71,19 @@ func newNaming(v *btfdump.View) (*naming, error) {
 		}
 	})
 	eq := equality{view: v, budget: budget(v)}
-	if err := eq.refine(groups); err != nil {
+	err := eq.refine(groups)
+	enumerators := <-claimed
+	if err != nil {
 		return nil, err
 	}
 	for _, g := range groups {
 		n.nameGroup(g, eq.label)
 	}
-	n.nameEnumerators()
+	for id, first := range enumerators.same {
+		n.canon[id] = first
+	}
+	n.boolEnum = enumerators.boolEnum
+	n.settle(enumerators)
 	return n, nil
 }
 
@@ -186,6 +199,7 @@ func (n *naming) nameGroup(group []named, label map[btfdump.TypeID]hash) {
 			continue
 		}
 		n.renamed[c.id] = n.free(s, name)
+		n.isRenamed.Add(c.id)
 	}
 	rank := make(map[btfdump.TypeID]int, len(clusters))
 	for i, c := range clusters {
@@ -250,10 +264,8 @@ func (n *naming) findSuffixed() {
 
 // name returns the C name of a named type, by canonical ID.
 func (n *naming) name(id btfdump.TypeID) string {
-	if len(n.renamed) > 0 {
-		if name, ok := n.renamed[id]; ok {
-			return name
-		}
+	if n.isRenamed.Has(id) {
+		return n.renamed[id]
 	}
 	return n.view.Type(id).Name()
 }
@@ -273,22 +285,7 @@ func (n *naming) tagFor(t btfdump.Type) string {
 
 // isTypedef reports whether any typedef has the name.
 func (n *naming) isTypedef(name string) bool {
-	p := prefix(name)
-	i, _ := slices.BinarySearchFunc(n.all.named, name, func(e named, name string) int {
-		if e.prefix != p {
-			return cmp.Compare(e.prefix, p)
-		}
-		return strings.Compare(n.view.Type(e.id).Name(), name)
-	})
-	for _, e := range n.all.named[i:] {
-		if e.prefix != p || n.view.Type(e.id).Name() != name {
-			return false
-		}
-		if e.class == classTypedef {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(n.all.find(n.view, name), func(e named) bool { return e.class == classTypedef })
 }
 
 // checkName makes sure that a type's name is an identifier before it is

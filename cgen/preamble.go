@@ -2,6 +2,7 @@ package cgen
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"strings"
 
@@ -71,7 +72,7 @@ const guardBottom = `#undef ` + macroCoRE + `
 `
 
 // assemble puts the header together.
-func (p *Plan) assemble(body, kfuncs [][]byte, words wordsCXX) []byte {
+func (p *Plan) assemble(body, kfuncs []chunk, words wordsCXX) []byte {
 	var top strings.Builder
 	if p.opts.SPDX != "" {
 		top.WriteString("/* SPDX-License-Identifier: " + printable(p.opts.SPDX) + " */\n")
@@ -84,19 +85,19 @@ func (p *Plan) assemble(body, kfuncs [][]byte, words wordsCXX) []byte {
 
 	size := top.Len() + len(kfuncsTop) + len(kfuncsBottom) + len(bottom)
 	for _, c := range body {
-		size += len(c)
+		size += len(c.text)
 	}
 	for _, c := range kfuncs {
-		size += len(c)
+		size += len(c.text)
 	}
 	out := append(make([]byte, 0, size), top.String()...)
 	for _, c := range body {
-		out = append(out, c...)
+		out = append(out, c.text...)
 	}
 	if len(kfuncs) > 0 {
 		out = append(out, kfuncsTop...)
 		for _, c := range kfuncs {
-			out = append(out, c...)
+			out = append(out, c.text...)
 		}
 		out = append(out, kfuncsBottom...)
 	}
@@ -129,12 +130,13 @@ func (w *wordsCXX) block(line func(word string) string, end string) string {
 }
 
 // provenance returns the comment that says where the header comes from. It
-// tells nothing of when, where or by whom: equal types make equal headers.
-func (p *Plan) provenance(body, kfuncs [][]byte) string {
+// tells nothing of when, where or by whom: equal types make equal headers. The
+// digest is one of the chunks' digests, which are fixed by the plan.
+func (p *Plan) provenance(body, kfuncs []chunk) string {
 	digest := sha256.New()
-	for _, chunks := range [][][]byte{body, kfuncs} {
+	for _, chunks := range [][]chunk{body, kfuncs} {
 		for _, c := range chunks {
-			digest.Write(c)
+			digest.Write(c.digest[:])
 		}
 	}
 	var b strings.Builder
@@ -142,7 +144,7 @@ func (p *Plan) provenance(body, kfuncs [][]byte) string {
 	if p.opts.Release != "" {
 		b.WriteString(" * kernel:       " + printable(p.opts.Release) + "\n")
 	}
-	b.WriteString(" * architecture: " + describeArch(p.view) + "\n")
+	b.WriteString(" * architecture: " + p.describeArch() + "\n")
 	if len(p.opts.Flags) > 0 {
 		b.WriteString(" * flags:        " + printable(strings.Join(p.opts.Flags, " ")) + "\n")
 	}
@@ -179,21 +181,23 @@ var archMembers = []struct{ member, arch string }{
 
 // describeArch returns the architecture of the kernel that the types describe.
 // BTF does not state it; what a kernel's pt_regs holds does.
-func describeArch(v *btfdump.View) string {
+func (p *Plan) describeArch() string {
 	width, order := "64-bit", "little-endian"
-	if v.PointerSize() == 4 {
+	if p.view.PointerSize() == 4 {
 		width = "32-bit"
 	}
-	if v.ByteOrder().String() == "BigEndian" {
+	if p.view.ByteOrder() == binary.BigEndian {
 		order = "big-endian"
 	}
-	return strings.TrimSpace(archName(v)+" "+width) + " " + order
+	return strings.TrimSpace(p.archName()+" "+width) + " " + order
 }
 
-func archName(v *btfdump.View) string {
-	for _, id := range v.Lookup("pt_regs", btfdump.KindStruct) {
-		if arch := archOf(v, v.Type(id), 0); arch != "" {
-			return arch
+func (p *Plan) archName() string {
+	for _, e := range p.naming.all.find(p.view, "pt_regs") {
+		if e.class == classStruct {
+			if arch := archOf(p.view, p.view.Type(e.id), 0); arch != "" {
+				return arch
+			}
 		}
 	}
 	return ""

@@ -1,6 +1,7 @@
 package cgen
 
 import (
+	"crypto/sha256"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -32,12 +33,18 @@ func (p *Plan) Print() ([]byte, error) {
 
 // chunkSize is how many declarations a goroutine prints before it takes more:
 // few enough that both cores end together, enough that taking them costs nothing.
-const chunkSize = 256
+const chunkSize = 128
+
+// chunk is the text of some consecutive declarations.
+type chunk struct {
+	text   []byte
+	digest [sha256.Size]byte
+}
 
 // printAll prints declarations in chunks and returns those in order. It adds
 // to words what is a keyword of C++ among their names.
-func (p *Plan) printAll(decls []Decl, words *wordsCXX) ([][]byte, error) {
-	chunks := make([][]byte, (len(decls)+chunkSize-1)/chunkSize)
+func (p *Plan) printAll(decls []Decl, words *wordsCXX) ([]chunk, error) {
+	chunks := make([]chunk, (len(decls)+chunkSize-1)/chunkSize)
 	errs := make([]error, len(chunks))
 	workers := p.opts.Workers
 	if workers <= 0 {
@@ -59,8 +66,11 @@ func (p *Plan) printAll(decls []Decl, words *wordsCXX) ([][]byte, error) {
 					}
 					return
 				}
-				chunk := decls[i*chunkSize : min((i+1)*chunkSize, len(decls))]
-				chunks[i], errs[i] = pr.chunk(chunk)
+				text, err := pr.chunk(decls[i*chunkSize : min((i+1)*chunkSize, len(decls))])
+				chunks[i].text, errs[i] = text, err
+				if !p.opts.NoProvenance {
+					chunks[i].digest = sha256.Sum256(text)
+				}
 			}
 		})
 	}
@@ -89,7 +99,7 @@ type printer struct {
 
 // chunk prints declarations into a buffer of their own.
 func (p *printer) chunk(decls []Decl) ([]byte, error) {
-	p.out = make([]byte, 0, 64<<10)
+	p.out = make([]byte, 0, 48<<10)
 	for _, d := range decls {
 		t := p.view.Type(d.ID)
 		switch d.Kind {

@@ -18,6 +18,8 @@ type recordStyle struct {
 	align uint32
 	// aligned says that an attribute has to state the alignment.
 	aligned bool
+	// padded says that members or the end need padding, or may do.
+	padded bool
 }
 
 var (
@@ -69,15 +71,15 @@ func (p *Plan) value(id btfdump.TypeID) (value, error) {
 
 // style decides how a record is written, once.
 func (p *Plan) style(t btfdump.Type) (recordStyle, error) {
-	s := &p.styles[p.naming.canon[t.ID()]]
-	if !s.decided {
+	canon := p.naming.canon[t.ID()]
+	if !p.styles[canon].decided {
 		decided, err := p.decide(t)
 		if err != nil {
 			return decided, err
 		}
-		*s = decided
+		p.styles[canon] = decided
 	}
-	return *s, nil
+	return p.styles[canon], nil
 }
 
 // natural stands for "no limit" in a record whose alignment is C's.
@@ -89,18 +91,18 @@ const natural = 1 << 31
 // alone would make compilers access members byte by byte; then packed.
 func (p *Plan) decide(t btfdump.Type) (recordStyle, error) {
 	for _, limit := range []uint32{natural, 8, 4, 2, 1} {
-		align, ok, err := p.fits(t, limit)
+		align, padded, ok, err := p.fits(t, limit)
 		if err != nil {
 			return recordStyle{}, err
 		}
 		if !ok {
 			continue
 		}
-		s := recordStyle{decided: true, packed: limit < natural, align: align}
+		s := recordStyle{decided: true, packed: limit < natural, align: align, padded: padded || limit < natural}
 		s.aligned = s.packed && align > 1
 		if t.Kind() == btfdump.KindUnion && !s.packed {
 			if align := p.unionAlign(t); align != 0 {
-				s.align, s.aligned = align, true
+				s.align, s.aligned, s.padded = align, true, false
 			}
 		}
 		return s, nil
@@ -110,8 +112,8 @@ func (p *Plan) decide(t btfdump.Type) (recordStyle, error) {
 
 // fits reports whether all members can be put where the BTF says, with padding
 // before them where needed, if no alignment counts for more than limit bytes;
-// and the record's alignment then.
-func (p *Plan) fits(t btfdump.Type, limit uint32) (align uint32, ok bool, err error) {
+// and the record's alignment then. padded says whether padding is needed.
+func (p *Plan) fits(t btfdump.Type, limit uint32) (align uint32, padded, ok bool, err error) {
 	union := t.Kind() == btfdump.KindUnion
 	var end uint64 // of the members so far, in bits
 	ok, align = true, 1
@@ -127,27 +129,33 @@ func (p *Plan) fits(t btfdump.Type, limit uint32) (align uint32, ok bool, err er
 			err = errOverlap
 		}
 		if err != nil {
-			return 0, false, fmt.Errorf("member %d (%.80q): %w", i, m.Name, err)
+			return 0, false, false, fmt.Errorf("member %d (%.80q): %w", i, m.Name, err)
 		}
 		a := min(v.align, limit)
 		unit := uint64(a) * 8
 		if m.BitSize == 0 {
 			ok = ok && at%unit == 0
+			padded = padded || alignUp(end, unit) != at && !union
 			end = max(end, at+v.size*8)
 		} else {
 			// A bitfield may not cross a boundary of its type's size, but in
 			// packed records.
 			ok = ok && (limit < natural || at%unit+uint64(m.BitSize) <= v.size*8)
+			padded = padded || end != at
 			end = max(end, at+uint64(m.BitSize))
+		}
+		if m.Name == "" {
+			padded = true // it may be padding
 		}
 		if m.Name != "" || m.BitSize == 0 { // unnamed bitfields do not align
 			align = max(align, a)
 		}
 	}
 	if end > uint64(t.Size())*8 {
-		return 0, false, errTooFar
+		return 0, false, false, errTooFar
 	}
-	return align, ok && t.Size()%align == 0, nil
+	padded = padded || alignUp(end, uint64(align)*8) != uint64(t.Size())*8
+	return align, padded, ok && t.Size()%align == 0, nil
 }
 
 // unionAlign returns the alignment that gives a union of aligned members its
@@ -180,4 +188,5 @@ func (p *Plan) unionAlign(t btfdump.Type) uint32 {
 	return 0
 }
 
-func alignUp(n, to uint64) uint64 { return (n + to - 1) / to * to }
+// alignUp rounds up to a multiple of a power of two.
+func alignUp(n, to uint64) uint64 { return (n + to - 1) &^ (to - 1) }

@@ -1,5 +1,7 @@
 package cgen
 
+import "slices"
+
 // isIdentifier reports whether a name from the input may be printed as a C
 // identifier. Names that fail this never reach the output.
 func isIdentifier(s string) bool {
@@ -72,25 +74,38 @@ var (
 	builtinSet    = wordSet(builtinNames)
 )
 
-// maxKeyword is the length of the longest keyword: most identifiers need not
-// be looked up.
-const maxKeyword = 19
+// lengths tells for each first letter which lengths the words of a list have,
+// as a bit set. Nearly every identifier is told from keywords by it, without
+// being hashed.
+type lengths [256]uint32
 
-func isKeyword(s string) bool    { return len(s) <= maxKeyword && keywordSet[s] }
-func isKeywordC23(s string) bool { return keywordC23Set[s] }
+func lengthsOf(words []string) (l lengths) {
+	for _, w := range words {
+		l[w[0]] |= 1 << len(w)
+	}
+	return l
+}
+
+func (l *lengths) mayHave(s string) bool {
+	return s != "" && len(s) < 32 && l[s[0]]>>len(s)&1 != 0
+}
+
+var (
+	keywordLengths    = lengthsOf(keywords)
+	keywordC23Lengths = lengthsOf(keywordsC23)
+	keywordCXXLengths = lengthsOf(keywordsCXX[:])
+)
+
+func isKeyword(s string) bool    { return keywordLengths.mayHave(s) && keywordSet[s] }
+func isKeywordC23(s string) bool { return keywordC23Lengths.mayHave(s) && keywordC23Set[s] }
 
 // keywordCXX returns the index of a C++ keyword in keywordsCXX, -1 for other
-// words. They are told apart by the first letters before they are compared.
+// words.
 func keywordCXX(s string) int {
-	if len(s) < 3 || len(s) > len("reinterpret_cast") || s[0] < 'c' || s[0] > 'v' {
+	if !keywordCXXLengths.mayHave(s) {
 		return -1
 	}
-	for i, w := range keywordsCXX {
-		if w[0] == s[0] && w == s {
-			return i
-		}
-	}
-	return -1
+	return slices.Index(keywordsCXX[:], s)
 }
 
 // standardType is a typedef of stddef.h or stdint.h.

@@ -1,0 +1,56 @@
+# "go run ./cmd/btfgen vmlinux.h" needs Go alone. What is here is for working on
+# btfgen: make help lists it.
+
+export CGO_ENABLED := 0
+
+# The cli package can document itself as Markdown, which nothing here does:
+# without that, the command starts 0.4 ms sooner.
+GOFLAGS_BUILD := -trimpath -tags urfave_cli_no_docs
+VERSION       ?=
+ifneq ($(VERSION),)
+GOFLAGS_BUILD += -ldflags '-X main.release=$(VERSION)'
+endif
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 20s
+ROUNDS      ?= 31
+
+.PHONY: help build vmlinux.h tools test lint goldens generate generate-check fuzz bench clean
+
+help: ## list what can be made
+	@sed -n 's/^\([a-z.-]*\):.*## /\1	/p' Makefile | expand -t 18
+
+build: ## build bin/btfgen (VERSION=v1.2.3 gives it a version)
+	go build $(GOFLAGS_BUILD) -o bin/btfgen ./cmd/btfgen
+
+vmlinux.h: build ## make the running kernel's header
+	bin/btfgen $@
+
+tools: ## install what the tests need, or say what is missing
+	scripts/install-test-tools.sh
+
+test: tools ## run all tests
+	go test -timeout 20m ./...
+
+lint: ## vet, staticcheck, and who may import whom
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	go test ./scripts/lint
+
+goldens: ## rewrite the expected headers; read their diff like code
+	go test ./goldens -update
+
+generate: ## write generated Go files again
+	go generate ./...
+
+generate-check: ## fail if a generated file is not fresh
+	go run ./scripts/kfuncs -check -o cgen/kfunc_names.go goldens/corpus
+
+fuzz: ## run every fuzz target for FUZZTIME (20s)
+	scripts/fuzz.sh $(FUZZTIME)
+
+bench: ## compare with bpftool, ROUNDS times (31), and with itself on ten times the input
+	scripts/bench.sh $(ROUNDS)
+
+clean: ## remove what was built
+	rm -rf bin build vmlinux.h

@@ -1,0 +1,157 @@
+package source
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/btfgen/btfgen/goldens/btftest"
+)
+
+// An elfSection is a section of a file that elfFile writes.
+type elfSection struct {
+	name  string
+	kind  elf.SectionType
+	flags elf.SectionFlag
+	data  []byte
+}
+
+// elfFile returns a 64-bit ELF file with the given sections and one of section names.
+func elfFile(order binary.AppendByteOrder, sections ...elfSection) []byte {
+	sections = append([]elfSection{{}}, append(sections, elfSection{name: ".shstrtab", kind: elf.SHT_STRTAB})...)
+	var names []byte
+	nameAt := make([]uint32, len(sections))
+	for i, s := range sections {
+		nameAt[i] = uint32(len(names))
+		names = append(append(names, s.name...), 0)
+	}
+	sections[len(sections)-1].data = names
+
+	const headerSize, sectionHeaderSize = 64, 64
+	var body, headers []byte
+	for i, s := range sections {
+		offset := headerSize + uint64(len(body))
+		if s.kind != elf.SHT_NOBITS {
+			body = append(body, s.data...)
+		}
+		headers = order.AppendUint32(headers, nameAt[i])
+		headers = order.AppendUint32(headers, uint32(s.kind))
+		headers = order.AppendUint64(headers, uint64(s.flags))
+		headers = order.AppendUint64(headers, 0)
+		headers = order.AppendUint64(headers, offset)
+		headers = order.AppendUint64(headers, uint64(len(s.data)))
+		headers = append(headers, make([]byte, 8)...)
+		headers = order.AppendUint64(headers, 1)
+		headers = order.AppendUint64(headers, 0)
+	}
+
+	data := elf.ELFDATA2LSB
+	if order.String() == "BigEndian" {
+		data = elf.ELFDATA2MSB
+	}
+	file := append([]byte(elf.ELFMAG), byte(elf.ELFCLASS64), byte(data), byte(elf.EV_CURRENT), 0, 0, 0, 0, 0, 0, 0, 0, 0)
+	file = order.AppendUint16(file, uint16(elf.ET_REL))
+	file = order.AppendUint16(file, uint16(elf.EM_BPF))
+	file = order.AppendUint32(file, uint32(elf.EV_CURRENT))
+	file = order.AppendUint64(file, 0)
+	file = order.AppendUint64(file, 0)
+	file = order.AppendUint64(file, headerSize+uint64(len(body)))
+	file = order.AppendUint32(file, 0)
+	file = order.AppendUint16(file, headerSize)
+	file = append(file, 0, 0, 0, 0)
+	file = order.AppendUint16(file, sectionHeaderSize)
+	file = order.AppendUint16(file, uint16(len(sections)))
+	file = order.AppendUint16(file, uint16(len(sections)-1))
+	return append(append(file, body...), headers...)
+}
+
+// smallBTF is a BTF with one named type.
+func smallBTF() []byte {
+	b := btftest.New()
+	b.Struct("small", 4, btftest.Field("a", b.Int("int", 4, btftest.Signed), 0))
+	return b.Bytes()
+}
+
+func TestELFWithBTF(t *testing.T) {
+	for _, order := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
+		file := elfFile(order, elfSection{".text", elf.SHT_PROGBITS, 0, []byte("code")}, elfSection{".BTF", elf.SHT_PROGBITS, 0, smallBTF()})
+		raw, err := unpack(bytes.NewReader(file), int64(len(file)))
+		if err != nil {
+			t.Fatalf("%v: %v", order, err)
+		}
+		if !bytes.Equal(raw, smallBTF()) {
+			t.Errorf("%v: got other bytes than were put into the section", order)
+		}
+	}
+}
+
+func TestELFWithoutUsableBTF(t *testing.T) {
+	whole := elfFile(binary.LittleEndian, elfSection{".BTF", elf.SHT_PROGBITS, 0, smallBTF()})
+	for _, test := range []struct {
+		name string
+		file []byte
+		noBT bool // the error is ErrNoBTF
+		want string
+	}{
+		{"no section", elfFile(binary.LittleEndian, elfSection{".text", elf.SHT_PROGBITS, 0, []byte("code")}), true, "no section .BTF"},
+		{"NOBITS", elfFile(binary.LittleEndian, elfSection{".BTF", elf.SHT_NOBITS, 0, smallBTF()}), true, "NOBITS"},
+		{"not BTF", elfFile(binary.LittleEndian, elfSection{".BTF", elf.SHT_PROGBITS, 0, []byte("something else")}), true, "magic number"},
+		{"empty", elfFile(binary.LittleEndian, elfSection{".BTF", elf.SHT_PROGBITS, 0, nil}), true, "magic number"},
+		{"compressed", elfFile(binary.LittleEndian, elfSection{".BTF", elf.SHT_PROGBITS, elf.SHF_COMPRESSED, append([]byte{1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 1, 0, 0, 0, 0, 0, 0, 0}, smallBTF()...)}), false, "compressed"},
+		{"distilled base", elfFile(binary.LittleEndian, elfSection{".BTF", elf.SHT_PROGBITS, 0, smallBTF()}, elfSection{".BTF.base", elf.SHT_PROGBITS, 0, smallBTF()}), false, "base of its own"},
+		{"cut in the header", whole[:40], false, "ELF: "},
+		{"cut in the section headers", whole[:len(whole)-10], false, "ELF: "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			raw, err := unpack(bytes.NewReader(test.file), int64(len(test.file)))
+			if err == nil {
+				t.Fatalf("got %d bytes and no error", len(raw))
+			}
+			if errors.Is(err, ErrNoBTF) != test.noBT || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got the error %q; want %q in it, ErrNoBTF: %t", err, test.want, test.noBT)
+			}
+		})
+	}
+}
+
+// A section may claim to be larger than the file, which must not make us ask for that much memory.
+func TestELFSectionPastTheEnd(t *testing.T) {
+	file := elfFile(binary.LittleEndian, elfSection{".BTF", elf.SHT_PROGBITS, 0, smallBTF()})
+	headers := len(file) - 3*64
+	for _, size := range []uint64{uint64(len(file)), MaxSize, MaxSize + 1, 1 << 62, 1<<64 - 1} {
+		binary.LittleEndian.PutUint64(file[headers+64+32:], size)
+		if raw, err := unpack(bytes.NewReader(file), int64(len(file))); err == nil {
+			t.Errorf("size %d: got %d bytes and no error", size, len(raw))
+		}
+	}
+}
+
+// FuzzUnpack looks for inputs that make a container panic, or return what is not in the input.
+func FuzzUnpack(f *testing.F) {
+	f.Add(smallBTF())
+	f.Add([]byte{})
+	f.Add(elfFile(binary.LittleEndian, elfSection{".BTF", elf.SHT_PROGBITS, 0, smallBTF()}))
+	f.Add(elfFile(binary.BigEndian, elfSection{".BTF", elf.SHT_PROGBITS, 0, smallBTF()}))
+	f.Add(elfFile(binary.LittleEndian, elfSection{".BTF", elf.SHT_NOBITS, 0, smallBTF()}))
+	f.Add(elfFile(binary.LittleEndian, elfSection{".BTF", elf.SHT_PROGBITS, elf.SHF_COMPRESSED, smallBTF()}))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		raw, err := unpack(readerAt{bytes.NewReader(file)}, int64(len(file)))
+		if err == nil && !bytes.Contains(file, raw) {
+			t.Errorf("got %d bytes that are no part of the input", len(raw))
+		}
+		if err == nil && !isRaw(raw) {
+			t.Errorf("got % x..., which is no BTF", raw[:min(len(raw), 4)])
+		}
+		same, errInMemory := unpack(memory(file), int64(len(file)))
+		if (err == nil) != (errInMemory == nil) || !bytes.Equal(raw, same) {
+			t.Errorf("a file and a stream differ: %v and %v", err, errInMemory)
+		}
+	})
+}
+
+// readerAt hides all other methods of a reader.
+type readerAt struct{ io.ReaderAt }

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/rogpeppe/go-internal/diff"
+)
+
+// maxDiffLines is how much of a difference --check shows. The rest is counted.
+const maxDiffLines = 40
+
+// check compares the file called name with what it should be, and prints what differs to out.
+func check(name string, want []byte, out io.Writer, console *console) error {
+	have, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return noError(name + " does not exist: run btfgen without --check")
+	}
+	if err != nil {
+		return err
+	}
+	if bytes.Equal(have, want) {
+		console.say("%s: up to date", name)
+		return nil
+	}
+	console.begin("comparing")
+	lines := bytes.SplitAfter(diff.Diff(name, have, name+" (new)", want), []byte("\n"))
+	lines = lines[1 : len(lines)-1] // without the line that starts "diff", and the nothing behind the last newline
+	console.end()
+	for _, line := range lines[:min(len(lines), maxDiffLines)] {
+		if _, err := io.WriteString(out, printable(string(line))); err != nil {
+			return fmt.Errorf("standard output: %w", err)
+		}
+	}
+	if more := len(lines) - maxDiffLines; more > 0 {
+		fmt.Fprintf(out, "... and %d more lines\n", more)
+	}
+	return noError(name + " is not what btfgen would write: run it without --check")
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// describeFlag is the line of --help for a flag. The cli package would print all of a flag's names with the name of its value behind each.
+func describeFlag(flag cli.Flag) string {
+	documented, ok := flag.(cli.DocGenerationFlag)
+	if !ok {
+		return ""
+	}
+	name, short := "", "   "
+	for _, n := range flag.Names() {
+		if len(n) == 1 {
+			short = "-" + n + ","
+		} else {
+			name = "--" + n
+		}
+	}
+	usage := documented.GetUsage()
+	// What stands in backquotes is the name of the flag's value, as in Go's package flag.
+	if parts := strings.Split(usage, "`"); len(parts) == 3 {
+		name += " " + parts[1]
+		usage = strings.Join(parts, "")
+	}
+	return fmt.Sprintf("%s %-18s %s", short, name, usage)
+}
+
+// helpTemplate is what --help prints, as a template of the cli package. The flags come from their definitions.
+const helpTemplate = `{{.Name}} makes a C header from the types of a Linux kernel (BTF), for BPF programs that are compiled once and run everywhere.
+
+USAGE
+   btfgen [flags] OUTPUT                 flags may stand before and after OUTPUT
+   btfgen completion bash|zsh|fish       print a script that completes btfgen's command line
+
+   OUTPUT is the header to write, named *.h; "-" writes it to standard output.
+
+EXAMPLES
+   btfgen vmlinux.h                      the running kernel's header
+   btfgen -m nf_conntrack vmlinux.h      with the types of a loaded module
+   btfgen -m all vmlinux.h               with the types of every loaded module
+   btfgen -i vmlinux-6.12 -m veth.ko vmlinux.h
+                                         a kernel and a module that are not running
+   xz -dc kernel.btf.xz | btfgen -i - -  from standard input to standard output
+   btfgen --type task_struct --type 'sk_*' slim.h
+                                         only these types and what they need
+   btfgen --check vmlinux.h              is the file still what btfgen would write?
+   btfgen --no-kfuncs --spdx GPL-2.0 vmlinux.h
+                                         no kfunc prototypes, a licence in the first line
+
+FLAGS
+{{- range .VisibleFlags}}
+   {{.}}{{end}}
+
+EXIT CODE
+   0 done · 1 --check found a difference · 2 wrong usage or unreadable input
+`

@@ -1,0 +1,75 @@
+// Command btfgen turns a kernel's BTF into a C header for BPF programs.
+//
+//	btfgen vmlinux.h                                  the running kernel's header
+//	btfgen -i vmlinux-6.12 -m nf_conntrack.ko all.h   an offline kernel with a module's types
+//	btfgen --type task_struct --type 'sk_*' slim.h    those types and what they need
+//
+// # Implementation details
+//
+// This package turns flags into calls, and what comes back into files, messages and exit codes; it knows nothing about types. Package source
+// reads the kernel, package cgen decides on names and order and prints. Each command has a file of its own: header.go for the default
+// one, completion.go for completion. How btfgen talks to a person is written down in tui.go, how it replaces files in output.go.
+//
+// Exit codes: 0 done; 1 the answer is no (--check found a difference); 2 wrong usage, or an input that can't be read.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/urfave/cli/v2"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// A noError is an answer rather than a failure.
+type noError string
+
+func (e noError) Error() string { return string(e) }
+
+// run does what the arguments ask for and returns the exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	app := newApp()
+	app.Reader, app.Writer, app.ErrWriter = stdin, stdout, stderr
+	args, err := arrange(app, args)
+	if err == nil {
+		err = app.Run(append([]string{app.Name}, args...))
+	}
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintf(stderr, "btfgen: %v\n", err)
+	var stopped interruptedError
+	var no noError
+	switch {
+	case errors.As(err, &stopped):
+		return 128 + int(stopped.number) // as a shell reports it
+	case errors.As(err, &no):
+		return 1
+	}
+	return 2
+}
+
+// newApp describes the command line to the cli package, which parses it and prints the help.
+func newApp() *cli.App {
+	// The package would print "btfgen version v1.2.3".
+	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprintf(c.App.Writer, "btfgen %s\n", c.App.Version) }
+	cli.FlagStringer = describeFlag
+	return &cli.App{
+		Name:                      "btfgen",
+		Version:                   version(),
+		Usage:                     "make a C header from a kernel's types",
+		UsageText:                 "btfgen [flags] OUTPUT\n" + "btfgen completion bash|zsh|fish",
+		CustomAppHelpTemplate:     helpTemplate,
+		Flags:                     headerFlags(),
+		Action:                    header,
+		Commands:                  []*cli.Command{completionCommand()},
+		DisableSliceFlagSeparator: true, // a comma may stand in a file's name
+		ExitErrHandler:            func(*cli.Context, error) {},
+		OnUsageError:              func(_ *cli.Context, err error, _ bool) error { return err },
+	}
+}

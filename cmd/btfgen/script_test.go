@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/btfgen/btfgen/goldens/btftest"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"btfgen": main})
+}
+
+// TestScripts runs the command as a user does. The scripts find these files:
+//
+//	kernel.btf     ints, struct point, struct task_struct and what it needs
+//	module.btf     split BTF on it, with struct module_state
+//	other.btf      split BTF on it, with struct other_state
+//	broken.btf     the first half of kernel.btf
+//	hostile.btf    a struct whose name is no identifier
+//
+// and have these commands beside testscript's own:
+//
+//	exits CODE CMD ARGS...   runs CMD and compares its exit code
+//	old FILE...              sets the time of modification to an hour ago
+//	touched FILE...          fails if the files have that time still; negated, if they have another
+//	mode FILE OCTAL          compares the permissions
+//	files DIR NAME...        compares the names of all files in a directory
+func TestScripts(t *testing.T) {
+	kernel, modules := testKernel()
+	hostile := btftest.New()
+	hostile.Struct("x; } evil", 4, btftest.Field("a", hostile.Int("int", 4, btftest.Signed), 0))
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			for name, data := range map[string][]byte{
+				"kernel.btf":  kernel,
+				"module.btf":  modules[0],
+				"other.btf":   modules[1],
+				"broken.btf":  kernel[:len(kernel)/2],
+				"hostile.btf": hostile.Bytes(),
+			} {
+				if err := os.WriteFile(filepath.Join(env.WorkDir, name), data, 0o644); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":   exits,
+			"old":     makeOld,
+			"touched": touched,
+			"mode":    mode,
+			"files":   files,
+		},
+		// [running-btf]: the running kernel shows its BTF.
+		Condition: func(name string) (bool, error) {
+			if name != "running-btf" {
+				return false, fmt.Errorf("there is no condition %q", name)
+			}
+			_, err := os.Stat("/sys/kernel/btf/vmlinux")
+			return err == nil, nil
+		},
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+	})
+}
+
+// testKernel returns a kernel's BTF and that of two modules.
+func testKernel() (kernel []byte, modules [][]byte) {
+	b := btftest.New()
+	integer := b.Int("int", 4, btftest.Signed)
+	long := b.Int("long unsigned int", 8, 0)
+	point := b.Struct("point", 8, btftest.Field("x", integer, 0), btftest.Field("y", integer, 32))
+	state := b.Enum("task_state", 4, btftest.Val("TASK_RUNNING", 0), btftest.Val("TASK_DEAD", 1))
+	pid := b.Typedef("pid_t", integer)
+	b.Struct("task_struct", 24, btftest.Field("where", point, 0), btftest.Field("state", state, 64), btftest.Field("pid", pid, 96), btftest.Field("flags", long, 128))
+	b.Union("sk_key", 8, btftest.Field("id", long, 0))
+	b.Struct("sk_buff", 8, btftest.Field("len", long, 0))
+	kfunc := b.Func("bpf_test_kfunc", b.FuncProto(integer, btftest.Arg("a", integer)), btftest.Static)
+	b.DeclTag("bpf_kfunc", kfunc, -1)
+	for _, name := range []string{"module_state", "other_state"} {
+		m := b.Split()
+		m.Struct(name, 8, btftest.Field("where", point, 0))
+		modules = append(modules, m.Bytes())
+	}
+	return b.Bytes(), modules
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE CMD ARGS...")
+	}
+	// A process can't be asked for its code through ts.Exec, but its error says it.
+	err := ts.Exec(args[1], args[2:]...)
+	got := "0"
+	if err != nil {
+		got = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if got != args[0] {
+		ts.Fatalf("%s: got exit code %s, want %s", args[1], got, args[0])
+	}
+}
+
+var longAgo = time.Now().Add(-time.Hour).Truncate(time.Second)
+
+func makeOld(ts *testscript.TestScript, _ bool, names []string) {
+	for _, name := range names {
+		ts.Check(os.Chtimes(ts.MkAbs(name), longAgo, longAgo))
+	}
+}
+
+func touched(ts *testscript.TestScript, neg bool, names []string) {
+	for _, name := range names {
+		info, err := os.Stat(ts.MkAbs(name))
+		ts.Check(err)
+		if same := info.ModTime().Equal(longAgo); same != neg {
+			ts.Fatalf("%s has the time %v", name, info.ModTime())
+		}
+	}
+}
+
+func mode(ts *testscript.TestScript, _ bool, args []string) {
+	info, err := os.Lstat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%04o", info.Mode().Perm()); got != args[1] {
+		ts.Fatalf("%s has mode %s, want %s", args[0], got, args[1])
+	}
+}
+
+func files(ts *testscript.TestScript, _ bool, args []string) {
+	entries, err := fs.ReadDir(os.DirFS(ts.MkAbs(args[0])), ".")
+	ts.Check(err)
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	if got, want := strings.Join(names, " "), strings.Join(args[1:], " "); got != want {
+		ts.Fatalf("%s has the files %q, want %q", args[0], got, want)
+	}
+}

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Sees to it that what the tests need is there: compilers, bpftool and libbpf's
+# headers. Installs it with apt where that is possible, else says what is missing
+# and which command installs it.
+#
+# A clang of any version will do for work at home. With CI=true all versions
+# that are promised to work must be there, and gcc for BPF.
+set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin # bpftool is there, and not in every user's PATH
+
+have() { command -v "$1" >/dev/null; }
+
+missing=()
+need() { # need PACKAGE COMMAND...: PACKAGE is missing unless a COMMAND is there
+	local package=$1 c
+	shift
+	for c in "$@"; do
+		if have "$c"; then return; fi
+	done
+	missing+=("$package")
+}
+
+if [ "${CI:-}" = true ]; then
+	for v in 14 16 19 22; do need "clang-$v" "clang-$v"; done
+	need gcc-bpf bpf-gcc bpf-unknown-none-gcc
+	need xz-utils xz
+	need make make
+else
+	need clang clang clang-{14..30}
+fi
+need bpftool bpftool
+[ -e /usr/include/bpf/bpf_helpers.h ] || missing+=(libbpf-dev)
+
+if [ ${#missing[@]} -eq 0 ]; then exit 0; fi
+
+root=()
+if [ "$(id -u)" != 0 ]; then root=(sudo -n); fi
+if have apt-get && { [ ${#root[@]} -eq 0 ] || { have sudo && sudo -n true 2>/dev/null; }; }; then
+	echo "installing ${missing[*]}"
+	export DEBIAN_FRONTEND=noninteractive
+	"${root[@]}" apt-get -q update &&
+		"${root[@]}" apt-get -q install -y --no-install-recommends "${missing[@]}" && exit 0
+fi
+
+{
+	echo "The tests need these Debian packages, which are missing: ${missing[*]}"
+	echo "Install them with:"
+	echo "    sudo apt-get update && sudo apt-get install -y ${missing[*]}"
+} >&2
+exit 1
