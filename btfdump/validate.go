@@ -42,7 +42,8 @@ func (c *checker) each(check func(*checker, Type) error) (inner [][2]TypeID, err
 	other := make(chan error, 1)
 	go func() { other <- run(&second, half, len(c.offsets)) }()
 	err = run(&first, 0, half)
-	return append(first.inner, second.inner...), cmp.Or(err, <-other)
+	otherErr := <-other // before second.inner is read
+	return append(first.inner, second.inner...), cmp.Or(err, otherErr)
 }
 
 // typeRaw returns a type by the ID that the blob itself counts.
