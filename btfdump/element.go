@@ -22,19 +22,25 @@ func (t Type) NumMembers() int {
 
 // Member returns the member with index i of a struct or union.
 func (t Type) Member(i int) Member {
-	at := 12 + uint32(i)*12
-	m := Member{
-		Name:      t.level.name(t.u32(at)),
-		Type:      t.level.global(TypeID(t.u32(at + 4))),
-		BitOffset: t.u32(at + 8),
+	m, named := t.MemberPlace(i)
+	if named {
+		m.Name = t.level.name(t.u32(12 + uint32(i)*12))
 	}
+	return m
+}
+
+// MemberPlace returns what Member does but for the name, of which it only tells
+// whether there is one: layouts need no more.
+func (t Type) MemberPlace(i int) (m Member, named bool) {
+	at := 12 + uint32(i)*12
+	m = Member{Type: t.level.global(TypeID(t.u32(at + 4))), BitOffset: t.u32(at + 8)}
 	if t.KindFlag() {
 		m.BitSize = m.BitOffset >> 24
 		m.BitOffset &= 0xffffff
 	} else if t.level.legacyBitfields {
 		m.BitOffset, m.BitSize = t.level.legacyBitfield(TypeID(t.u32(at+4)), m.BitOffset)
 	}
-	return m
+	return m, t.level.hasName(t.u32(at))
 }
 
 // legacyBitfield returns the place of a member whose record has no kind_flag:

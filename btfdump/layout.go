@@ -10,8 +10,8 @@ type Target struct {
 // implement it: every scalar is aligned to its size.
 var BPF = Target{PointerSize: 8, Int128Align: 16}
 
-// scalarAlign returns the alignment in bytes of a scalar of the given size.
-func (t Target) scalarAlign(size uint32) uint32 {
+// ScalarAlign returns the alignment in bytes of a scalar of the given size.
+func (t Target) ScalarAlign(size uint32) uint32 {
 	switch {
 	case size >= 16:
 		return t.Int128Align
@@ -184,7 +184,7 @@ func (c *layouter) scalar(id TypeID) sizeAlign {
 	if t.Kind() == KindPtr {
 		size = c.target.PointerSize
 	}
-	return sizeAlign{uint64(size), uint64(c.target.scalarAlign(size))}
+	return sizeAlign{uint64(size), uint64(c.target.ScalarAlign(size))}
 }
 
 func (c *layouter) record(t Type) Layout {
@@ -203,21 +203,4 @@ func (c *layouter) record(t Type) Layout {
 	}
 	l.Size, l.Align = cur.End()
 	return l
-}
-
-// Align returns the alignment in bytes of a scalar type (an int, float, enum,
-// pointer, or an array or typedef of one), and 0 for a record: that depends on
-// how it is written.
-func (v *View) Align(id TypeID, target Target) uint32 {
-	t := v.Type(v.Resolve(id))
-	for t.Kind() == KindArray {
-		t = v.Type(v.Resolve(t.Ref()))
-	}
-	switch {
-	case t.Kind().IsRecord():
-		return 0
-	case t.Kind() == KindPtr:
-		return target.PointerSize
-	}
-	return target.scalarAlign(t.Size())
 }

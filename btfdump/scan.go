@@ -14,6 +14,7 @@ func (l *level) order() binary.ByteOrder {
 func (l *level) scan() error {
 	order := l.order()
 	l.offsets = make([]uint32, 0, len(l.types)/28)
+	l.kinds = make([]Kind, 0, len(l.types)/28)
 	for off := 0; off < len(l.types); {
 		id := l.firstRaw + TypeID(len(l.offsets))
 		if id >= maxTypes {
@@ -39,6 +40,7 @@ func (l *level) scan() error {
 			return &FormatError{ID: id, Kind: kind, Msg: "the type section ends inside the type"}
 		}
 		l.offsets = append(l.offsets, uint32(off))
+		l.kinds = append(l.kinds, kind)
 		if kind == KindInt {
 			l.noteInt(rest, order)
 		}

@@ -1,7 +1,5 @@
 package btfdump
 
-import "encoding/binary"
-
 // Type is one type of a view: a small value, to be passed by value. The zero
 // Type is not valid; they come from [View.Type] and [View.All].
 //
@@ -9,41 +7,28 @@ import "encoding/binary"
 type Type struct {
 	level *level
 	off   uint32 // of the type in level.types, meaningless for void
+	info  uint32 // the info word, which nearly every use needs; 0 for void
 	id    TypeID
 }
 
 // u32 reads the word at byte i of the type.
-func (t Type) u32(i uint32) uint32 {
-	b := t.level.types[t.off+i:]
-	if t.level.big {
-		return binary.BigEndian.Uint32(b)
-	}
-	return binary.LittleEndian.Uint32(b)
-}
-
-// info returns the info word, and 0 for void.
-func (t Type) info() uint32 {
-	if t.id == 0 {
-		return 0
-	}
-	return t.u32(4)
-}
+func (t Type) u32(i uint32) uint32 { return t.level.word(t.off + i) }
 
 // ID returns the type's ID in its view.
 func (t Type) ID() TypeID { return t.id }
 
 // Kind returns the type's kind.
-func (t Type) Kind() Kind { return Kind(t.info() >> 24 & 0x7f) }
+func (t Type) Kind() Kind { return Kind(t.info >> 24 & 0x7f) }
 
 // Vlen returns the number of members, parameters, enumerators or section
 // entries. For a function it is the linkage; see [Type.Linkage].
-func (t Type) Vlen() int { return int(t.info() & 0xffffff) }
+func (t Type) Vlen() int { return int(t.info & 0xffffff) }
 
 // KindFlag returns bit 31 of the info word. What it says depends on the kind:
 // members hold bitfield sizes (struct, union), a union is declared (fwd),
 // values are signed (enum, enum64), the name is a raw attribute (decl_tag,
 // type_tag).
-func (t Type) KindFlag() bool { return t.info()>>31 != 0 }
+func (t Type) KindFlag() bool { return t.info>>31 != 0 }
 
 // Name returns the type's name, "" if it has none. It shares the view's
 // memory. It may be any string without a NUL byte, not just an identifier.
@@ -55,7 +40,7 @@ func (t Type) Name() string {
 }
 
 // HasName reports whether the type has a name.
-func (t Type) HasName() bool { return t.id != 0 && t.Name() != "" }
+func (t Type) HasName() bool { return t.id != 0 && t.level.hasName(t.u32(0)) }
 
 var sizedKinds = kinds(KindInt, KindStruct, KindUnion, KindEnum, KindDatasec, KindFloat, KindEnum64)
 

@@ -32,7 +32,8 @@ func (c *checker) each(check func(*checker, Type) error) (inner [][2]TypeID, err
 	half := len(c.offsets) / 2
 	run := func(part *checker, from, to int) error {
 		for i := from; i < to; i++ {
-			if err := check(part, part.typeRaw(part.firstRaw+TypeID(i))); err != nil {
+			off := part.offsets[i]
+			if err := check(part, Type{level: part.level, off: off, info: part.word(off + 4), id: part.firstRaw + TypeID(i)}); err != nil {
 				return err
 			}
 		}
@@ -53,7 +54,19 @@ func (l *level) typeRaw(id TypeID) Type {
 		}
 		l = l.base
 	}
-	return Type{level: l, off: l.offsets[id-l.firstRaw], id: id}
+	off := l.offsets[id-l.firstRaw]
+	return Type{level: l, off: off, info: l.word(off + 4), id: id}
+}
+
+// kindRaw returns the kind of a type by the ID that the blob itself counts.
+func (l *level) kindRaw(id TypeID) Kind {
+	for id < l.firstRaw {
+		if l.base == nil {
+			return KindVoid
+		}
+		l = l.base
+	}
+	return l.kinds[id-l.firstRaw]
 }
 
 // resolveRaw is View.Resolve in the blob's own counting.
@@ -170,7 +183,7 @@ func (c *checker) target(t Type, id TypeID, except kindSet) error {
 		}
 		return nil
 	}
-	if k := c.typeRaw(id).Kind(); except.has(k) {
+	if k := c.kindRaw(id); except.has(k) {
 		return errorAt(t, "refers to type %d of kind %s, which its kind does not allow", id, k)
 	}
 	return nil
@@ -193,12 +206,12 @@ func (c *checker) resolveChains() error {
 		for id >= c.firstRaw && state[id-c.firstRaw] == unseen {
 			state[id-c.firstRaw] = open
 			chain = append(chain, id)
-			t := c.typeRaw(id)
-			switch k := t.Kind(); {
+			off := c.offsets[id-c.firstRaw]
+			switch k := c.kinds[id-c.firstRaw]; {
 			case k == KindArray:
-				id = TypeID(t.u32(12))
+				id = TypeID(c.word(off + 12))
 			case chainKinds.has(k):
-				id = TypeID(t.u32(8))
+				id = TypeID(c.word(off + 8))
 			default:
 				state[id-c.firstRaw] = done
 				c.resolved[id-c.firstRaw] = id
@@ -215,9 +228,8 @@ func (c *checker) resolveChains() error {
 				continue
 			}
 			state[at] = done
-			t := c.typeRaw(chain[j])
-			if t.Kind().IsModifier() {
-				c.resolved[at] = c.resolveRaw(TypeID(t.u32(8)))
+			if c.kinds[at].IsModifier() {
+				c.resolved[at] = c.resolveRaw(TypeID(c.word(c.offsets[at] + 8)))
 			} else {
 				c.resolved[at] = chain[j]
 			}
@@ -301,8 +313,7 @@ func (c *checker) array(t Type) error {
 func (c *checker) member(t Type, i int) error {
 	at := 12 + uint32(i)*12
 	id := c.resolveRaw(TypeID(t.u32(at + 4)))
-	mt := c.typeRaw(id)
-	k := mt.Kind()
+	k := c.kindRaw(id)
 	if unsizedKinds.has(k) {
 		return errorAt(t, "member %d (%.80q) is of kind %s, which has no size", i, c.name(t.u32(at)), k)
 	}
@@ -318,8 +329,8 @@ func (c *checker) member(t Type, i int) error {
 	}
 	bits := width
 	if width != 0 {
-		if k != KindInt && !k.IsEnum() || width > uint64(mt.Size())*8 {
-			return errorAt(t, "member %d (%.80q) is a bitfield of %d bits, but of kind %s and %d bytes", i, c.name(t.u32(at)), width, k, mt.Size())
+		if k != KindInt && !k.IsEnum() || width > uint64(c.typeRaw(id).Size())*8 {
+			return errorAt(t, "member %d (%.80q) is a bitfield of %d bits, but of kind %s and %d bytes", i, c.name(t.u32(at)), width, k, c.typeRaw(id).Size())
 		}
 	} else {
 		if offset%8 != 0 {

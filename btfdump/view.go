@@ -36,6 +36,7 @@ type level struct {
 	firstRaw, first TypeID
 
 	offsets  []uint32 // of each own type, in bytes from the start of types
+	kinds    []Kind   // of each own type: dense, since every reference is checked against them
 	resolved []TypeID // each own type without modifiers; IDs as the blob counts
 
 	pointerSize     uint32 // bytes; 0: not known
@@ -166,7 +167,17 @@ func (v *View) Type(id TypeID) Type {
 	if id == 0 {
 		return Type{level: l}
 	}
-	return Type{level: l, off: l.offsets[id-l.first], id: id}
+	off := l.offsets[id-l.first]
+	return Type{level: l, off: off, info: l.word(off + 4), id: id}
+}
+
+// word reads the word at an offset into the type section.
+func (l *level) word(off uint32) uint32 {
+	b := l.types[off:]
+	if l.big {
+		return binary.BigEndian.Uint32(b)
+	}
+	return binary.LittleEndian.Uint32(b)
 }
 
 // LevelOf returns the index of the blob that holds the type: 0 for the base,
@@ -183,7 +194,7 @@ func (v *View) All() iter.Seq[Type] {
 	return func(yield func(Type) bool) {
 		for _, l := range v.levels {
 			for i, off := range l.offsets {
-				if !yield(Type{level: l, off: off, id: l.first + TypeID(i)}) {
+				if !yield(Type{level: l, off: off, info: l.word(off + 4), id: l.first + TypeID(i)}) {
 					return
 				}
 			}
@@ -239,6 +250,17 @@ func (l *level) global(id TypeID) TypeID {
 		l = l.base
 	}
 	return id + (l.first - l.firstRaw)
+}
+
+// hasName reports whether the string at an offset is not empty.
+func (l *level) hasName(off uint32) bool {
+	if off == 0 {
+		return false
+	}
+	for off < l.strStart {
+		l = l.base
+	}
+	return off-l.strStart < uint32(len(l.strings)) && l.strings[off-l.strStart] != 0
 }
 
 // name returns the string at an offset, which has been checked to be in range.

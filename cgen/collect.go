@@ -71,6 +71,7 @@ type collection struct {
 	named    []named // sorted by name
 	enums    []btfdump.TypeID
 	typedefs []btfdump.TypeID
+	badNames *btfdump.Set       // types whose name is no identifier; nil if there are none
 	suffixed [2]map[string]bool // names that end in ___N, by space
 }
 
@@ -90,6 +91,12 @@ func collect(v *btfdump.View) *collection {
 				e.next = prefix(name[8:])
 			}
 			c.named = append(c.named, e)
+			if !isIdentifier(name) {
+				if c.badNames == nil {
+					c.badNames = v.NewSet()
+				}
+				c.badNames.Add(e.id)
+			}
 			if isSuffixed(name) {
 				c.suffixed[e.class.space()][name] = true
 			}

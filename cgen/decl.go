@@ -1,7 +1,6 @@
 package cgen
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -35,7 +34,7 @@ func (p *printer) body(t btfdump.Type) {
 
 // braces prints the members of a record and its attributes.
 func (p *printer) braces(t btfdump.Type) {
-	style, err := p.style(t)
+	style, err := p.style(t.ID())
 	if err != nil {
 		p.fail(err)
 		return
@@ -216,6 +215,10 @@ func (p *printer) typedef(t btfdump.Type) {
 
 // function prints the prototype of a kfunc.
 func (p *printer) function(t btfdump.Type) {
+	if !isIdentifier(t.Name()) {
+		p.fail(errName)
+		return
+	}
 	p.text("extern ")
 	if p.naming.isFastcall(t.ID()) {
 		p.text("__bpf_fastcall ")
@@ -231,10 +234,6 @@ func (p *printer) enum(t btfdump.Type) {
 	case ok:
 		name = hoisted
 	case t.HasName():
-		if err := p.naming.checkName(t); err != nil {
-			p.fail(errName)
-			return
-		}
 		name = p.name(t.ID())
 	}
 	switch {
@@ -249,8 +248,6 @@ func (p *printer) enum(t btfdump.Type) {
 		p.text(";\n\n")
 	}
 }
-
-var errName = errors.New("its name is no C identifier")
 
 // emptyEnum declares an enum without enumerators, which C can't define. With
 // its type stated it needs none: in C23, and in clang whatever the standard.

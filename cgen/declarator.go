@@ -38,6 +38,13 @@ type base struct {
 // but written from the base type inwards, so the layers are collected first:
 // deep chains need no recursion.
 func (p *printer) declare(id btfdump.TypeID, name string) {
+	if c := p.naming.canon[id]; isPlain(p.view.Type(c)) { // most members
+		p.base(base{id: c})
+		if name != "" {
+			p.out = append(append(p.out, ' '), name...)
+		}
+		return
+	}
 	first := len(p.layers)
 	b := p.collect(id)
 	layers := p.layers[first:]
@@ -71,6 +78,15 @@ func (p *printer) declare(id btfdump.TypeID, name string) {
 		}
 	}
 	p.layers = p.layers[:first]
+}
+
+// isPlain reports whether a type is its own base, without layers.
+func isPlain(t btfdump.Type) bool {
+	switch t.Kind() {
+	case btfdump.KindInt, btfdump.KindTypedef, btfdump.KindStruct, btfdump.KindUnion, btfdump.KindEnum:
+		return true
+	}
+	return false
 }
 
 // collect appends the layers of a type to p.layers and returns their base.
@@ -162,7 +178,7 @@ func (p *printer) base(b base) {
 	case btfdump.KindVoid:
 		p.text("void")
 	case btfdump.KindInt:
-		p.scalar(intSpelling(t))
+		p.scalar(p.ints.spelling(t))
 	case btfdump.KindFloat:
 		p.scalar(floatSpelling(t))
 	case btfdump.KindTypedef:

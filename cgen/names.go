@@ -22,6 +22,7 @@ type naming struct {
 	// renamed are the C names of types whose own name is taken, by canonical ID.
 	renamed   map[btfdump.TypeID]string
 	isRenamed *btfdump.Set // its keys
+	badNames  *btfdump.Set // types whose name is no identifier; nil if there are none
 	// enumerators are the C names of enumerators whose own name is taken.
 	enumerators map[enumeratorID]string
 	renamedEnum map[btfdump.TypeID]bool // enums with an entry in enumerators
@@ -50,6 +51,7 @@ func newNaming(v *btfdump.View) (*naming, error) {
 		renamedEnum: make(map[btfdump.TypeID]bool),
 		suffix:      [2]map[string]int{{}, {}},
 	}
+	n.badNames = n.all.badNames
 	for i := range n.canon {
 		n.canon[i] = btfdump.TypeID(i)
 	}
@@ -263,15 +265,6 @@ func (n *naming) tagFor(t btfdump.Type) string {
 // isTypedef reports whether any typedef has the name.
 func (n *naming) isTypedef(name string) bool {
 	return slices.ContainsFunc(n.all.find(name), func(e named) bool { return e.class == classTypedef })
-}
-
-// checkName makes sure that a type's name is an identifier before it is
-// printed.
-func (n *naming) checkName(t btfdump.Type) error {
-	if !isIdentifier(t.Name()) {
-		return typeError(t, fmt.Errorf("its name is no C identifier"))
-	}
-	return nil
 }
 
 // TypeError says which type of the BTF can't be written in C.

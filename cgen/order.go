@@ -125,9 +125,7 @@ func (o *orderer) visit(id btfdump.TypeID) error {
 			}
 			continue
 		}
-		if err := o.close(*f); err != nil {
-			return err
-		}
+		o.close(*f)
 		o.needs, o.mentions = o.needs[:f.start], o.mentions[:f.mentions]
 		o.frames = o.frames[:len(o.frames)-1]
 	}
@@ -141,9 +139,6 @@ func (o *orderer) open(id btfdump.TypeID) error {
 	})
 	o.state[id] = open
 	t := o.view.Type(id)
-	if err := o.naming.checkName(t); err != nil {
-		return err
-	}
 	var err error
 	switch k := t.Kind(); {
 	case k.IsRecord():
@@ -161,7 +156,7 @@ func (o *orderer) open(id btfdump.TypeID) error {
 
 // close puts a declaration out, after forward declarations of the tags that it
 // can't be the first to mention.
-func (o *orderer) close(f frame) error {
+func (o *orderer) close(f frame) {
 	t := o.view.Type(f.id)
 	o.state[f.id] = done
 	for _, m := range o.mentions[f.mentions:] {
@@ -178,12 +173,8 @@ func (o *orderer) close(f frame) error {
 		o.out = append(o.out, Decl{DeclTypedef, f.id})
 	default:
 		o.tags.Add(f.id)
-		if _, err := o.style(t); err != nil {
-			return typeError(t, err)
-		}
 		o.out = append(o.out, Decl{DeclRecord, f.id})
 	}
-	return nil
 }
 
 // use says where in a declaration an expression stands.
@@ -253,8 +244,8 @@ func (o *orderer) walk(id btfdump.TypeID, u use) error {
 			if u.complete {
 				return errArrayOfFunctions
 			}
-			for _, param := range t.Params() {
-				if err := o.walk(param.Type, use{inPrototype: true, depth: u.depth + 1}); err != nil {
+			for i := range t.NumParams() {
+				if err := o.walk(t.Param(i).Type, use{inPrototype: true, depth: u.depth + 1}); err != nil {
 					return err
 				}
 			}
@@ -276,8 +267,9 @@ func (o *orderer) members(t btfdump.Type, depth int) error {
 	if depth > maxNesting {
 		return errNesting
 	}
-	for _, m := range t.Members() {
-		if m.Name == "" {
+	for i := range t.NumMembers() {
+		m, named := t.MemberPlace(i)
+		if !named {
 			if inner := o.view.Type(o.view.Resolve(m.Type)); inner.Kind().IsRecord() {
 				// printed as a body even if it has a name; see printer.member
 				if o.budget--; o.budget < 0 {

@@ -45,11 +45,14 @@ type Decl struct {
 // complete before a byte is printed, so that a declaration's text depends on
 // nothing else. A Plan is immutable and safe for concurrent use.
 type Plan struct {
-	view    *btfdump.View
-	opts    Options
-	naming  *naming
-	styles  []recordStyle // by type ID, for records that are printed
-	hoisted map[btfdump.TypeID]string
+	view   *btfdump.View
+	opts   Options
+	naming *naming
+	target btfdump.Target
+	styles []recordStyle // by type ID, for records
+	// unwritable are the records that C can't express.
+	unwritable map[btfdump.TypeID]error
+	hoisted    map[btfdump.TypeID]string
 
 	decls []Decl // in the order of printing, functions last
 }
@@ -63,9 +66,23 @@ func NewPlan(v *btfdump.View, set *btfdump.Set, opts Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{view: v, opts: opts, naming: n, styles: make([]recordStyle, v.NumTypes())}
-	if err := p.order(set); err != nil {
+	p := &Plan{view: v, opts: opts, naming: n, target: abi(v)}
+	styles := make(chan struct{})
+	go func() {
+		defer close(styles)
+		p.decideStyles()
+	}()
+	err = p.order(set)
+	<-styles
+	if err != nil {
 		return nil, err
+	}
+	for _, d := range p.decls {
+		if d.Kind == DeclRecord {
+			if _, err := p.style(d.ID); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return p, nil
 }

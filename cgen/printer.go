@@ -2,6 +2,7 @@ package cgen
 
 import (
 	"crypto/sha256"
+	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -93,13 +94,17 @@ type printer struct {
 	indent  int
 	layers  []layer   // of the declarators being printed, the outermost first
 	members memberSet // of the record being printed
-	words   wordsCXX  // printed so far
-	err     error     // the first one; what is printed after it is not used
+	ints    intCache
+	words   wordsCXX // printed so far
+	err     error    // the first one; what is printed after it is not used
 }
 
 // chunk prints declarations into a buffer of their own.
 func (p *printer) chunk(decls []Decl) ([]byte, error) {
-	p.out = make([]byte, 0, 48<<10)
+	if cap(p.out)-len(p.out) < 64<<10 {
+		p.out = make([]byte, 0, 512<<10)
+	}
+	p.out = p.out[len(p.out):] // chunks share a buffer, each takes what it needs
 	for _, d := range decls {
 		t := p.view.Type(d.ID)
 		switch d.Kind {
@@ -115,6 +120,10 @@ func (p *printer) chunk(decls []Decl) ([]byte, error) {
 			p.function(t)
 		}
 		if p.err != nil {
+			var inside *TypeError
+			if errors.As(p.err, &inside) {
+				return nil, inside
+			}
 			return nil, typeError(t, p.err)
 		}
 	}
@@ -140,9 +149,16 @@ func (p *printer) line() {
 	}
 }
 
-// name returns the C name of a named type. Plan has checked that it is an
-// identifier.
-func (p *printer) name(id btfdump.TypeID) string { return p.note(p.naming.name(id)) }
+// name returns the C name of a named type for printing.
+func (p *printer) name(id btfdump.TypeID) string {
+	if p.naming.badNames != nil && p.naming.badNames.Has(id) {
+		p.fail(typeError(p.view.Type(id), errName))
+		return ""
+	}
+	return p.note(p.naming.name(id))
+}
+
+var errName = errors.New("its name is no C identifier")
 
 // note returns a name that is going to be printed, and remembers keywords of C++.
 func (p *printer) note(name string) string {

@@ -34,17 +34,17 @@ type value struct {
 	align uint32 // bytes
 }
 
-// target is the compiler's ABI, with the kernel's pointer size: pointers stay
+// abi is the compiler's ABI, with the kernel's pointer size: pointers stay
 // pointers, which CO-RE relocates, so on a 32-bit kernel they may not count as
 // what BPF makes of them when padding is decided.
-func (p *Plan) target() btfdump.Target {
+func abi(v *btfdump.View) btfdump.Target {
 	t := btfdump.BPF
-	t.PointerSize = uint32(p.view.PointerSize())
+	t.PointerSize = uint32(v.PointerSize())
 	return t
 }
 
-// value returns the size and alignment of a member's type as printed. Records
-// that it holds have been declared before, but for those printed in place.
+// value returns the size and alignment of a member's type as printed. The
+// style of a record that it holds has been decided.
 func (p *Plan) value(id btfdump.TypeID) (value, error) {
 	n := uint64(1)
 	for {
@@ -56,30 +56,89 @@ func (p *Plan) value(id btfdump.TypeID) (value, error) {
 			id = t.Ref()
 			continue
 		case k.IsRecord():
-			s, err := p.style(t)
+			s, err := p.style(id)
 			return value{n * uint64(t.Size()), s.align}, err
 		case k == btfdump.KindPtr:
-			size := p.target().PointerSize
+			size := p.target.PointerSize
 			return value{n * uint64(size), size}, nil
 		case k == btfdump.KindFloat && floatSpelling(t) == "":
 			return value{}, fmt.Errorf("a floating-point member has %d bytes, which BPF compilers do not know", t.Size())
 		default:
-			return value{n * uint64(t.Size()), p.view.Align(id, p.target())}, nil
+			return value{n * uint64(t.Size()), p.target.ScalarAlign(t.Size())}, nil
 		}
 	}
 }
 
-// style decides how a record is written, once.
-func (p *Plan) style(t btfdump.Type) (recordStyle, error) {
-	canon := p.naming.canon[t.ID()]
-	if !p.styles[canon].decided {
-		decided, err := p.decide(t)
-		if err != nil {
-			return decided, err
-		}
-		p.styles[canon] = decided
+// style returns how a record is written, or why it can't be.
+func (p *Plan) style(id btfdump.TypeID) (recordStyle, error) {
+	s := p.styles[p.naming.canon[id]]
+	if !s.decided {
+		return s, p.unwritable[p.naming.canon[id]]
 	}
-	return p.styles[canon], nil
+	return s, nil
+}
+
+// decideStyles decides how every record of the view is written, those inside
+// others first. It keeps its own stack: records can be nested as deep as the
+// BTF is long. Records that can't be written are only an error once they are
+// to be declared.
+func (p *Plan) decideStyles() {
+	p.styles = make([]recordStyle, p.view.NumTypes())
+	p.unwritable = make(map[btfdump.TypeID]error)
+	var stack []btfdump.TypeID
+	for t := range p.view.All() {
+		if !t.Kind().IsRecord() {
+			continue
+		}
+		for stack = append(stack[:0], t.ID()); len(stack) > 0; {
+			id := p.naming.canon[stack[len(stack)-1]]
+			if p.isDecided(id) {
+				stack = stack[:len(stack)-1]
+				continue
+			}
+			t := p.view.Type(id)
+			n := len(stack)
+			for i := range t.NumMembers() {
+				m, _ := t.MemberPlace(i)
+				if inner := p.innerRecord(m.Type); inner != 0 && !p.isDecided(inner) {
+					stack = append(stack, inner)
+				}
+			}
+			if len(stack) > n {
+				continue
+			}
+			s, err := p.decide(t)
+			var inside *TypeError
+			switch {
+			case err == nil:
+				p.styles[id] = s
+			case errors.As(err, &inside): // names the record at fault already
+				p.unwritable[id] = inside
+			default:
+				p.unwritable[id] = typeError(t, err)
+			}
+		}
+	}
+}
+
+func (p *Plan) isDecided(id btfdump.TypeID) bool {
+	return p.styles[id].decided || len(p.unwritable) > 0 && p.unwritable[id] != nil
+}
+
+// innerRecord returns the record that a value of a type holds, 0 if none.
+func (p *Plan) innerRecord(id btfdump.TypeID) btfdump.TypeID {
+	for {
+		id = p.view.Resolve(id)
+		t := p.view.Type(id)
+		switch {
+		case t.Kind() == btfdump.KindArray:
+			id = t.Ref()
+		case t.Kind().IsRecord():
+			return p.naming.canon[id]
+		default:
+			return 0
+		}
+	}
 }
 
 // natural stands for "no limit" in a record whose alignment is C's.
@@ -118,7 +177,7 @@ func (p *Plan) fits(t btfdump.Type, limit uint32) (align uint32, padded, ok bool
 	var end uint64 // of the members so far, in bits
 	ok, align = true, 1
 	for i := range t.NumMembers() {
-		m := t.Member(i)
+		m, named := t.MemberPlace(i)
 		v, err := p.value(m.Type)
 		at := uint64(m.BitOffset)
 		switch {
@@ -129,7 +188,7 @@ func (p *Plan) fits(t btfdump.Type, limit uint32) (align uint32, padded, ok bool
 			err = errOverlap
 		}
 		if err != nil {
-			return 0, false, false, fmt.Errorf("member %d (%.80q): %w", i, m.Name, err)
+			return 0, false, false, fmt.Errorf("member %d (%.80q): %w", i, t.Member(i).Name, err)
 		}
 		a := min(v.align, limit)
 		unit := uint64(a) * 8
@@ -144,10 +203,10 @@ func (p *Plan) fits(t btfdump.Type, limit uint32) (align uint32, padded, ok bool
 			padded = padded || end != at
 			end = max(end, at+uint64(m.BitSize))
 		}
-		if m.Name == "" {
+		if !named {
 			padded = true // it may be padding
 		}
-		if m.Name != "" || m.BitSize == 0 { // unnamed bitfields do not align
+		if named || m.BitSize == 0 { // unnamed bitfields do not align
 			align = max(align, a)
 		}
 	}

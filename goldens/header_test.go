@@ -2,6 +2,7 @@ package goldens_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -150,17 +151,17 @@ func narrowPointers(v *btfdump.View) map[btfdump.TypeID]bool {
 // mustCompile compiles main.c beside vmlinux.h without a single diagnostic.
 func mustCompile(t *testing.T, c clangtest.Clang, vmlinux, main string, args ...string) (object string) {
 	t.Helper()
-	object, output, err := c.Compile(t, map[string]string{"vmlinux.h": vmlinux, "main.c": main}, append(args, warnings...)...)
+	object, output, err := c.Compile(t, map[string]string{"vmlinux.h": vmlinux, "main.c": main}, slices.Concat(warnings, args)...)
 	if err != nil || output != "" {
 		t.Errorf("%s %s: %v\n%.4000s", c.Name, strings.Join(args, " "), err, output)
 	}
 	return object
 }
 
-// compileEverywhere compiles the header of a view under each standard with
+// compileEverywhere compiles the header of a view, and a program, under each standard with
 // each clang, and checks all of its layout.
 // It returns how many facts that were.
-func compileEverywhere(t *testing.T, v *btfdump.View, p *cgen.Plan, text string) int {
+func compileEverywhere(t *testing.T, v *btfdump.View, p *cgen.Plan, text, program string) int {
 	t.Helper()
 	asserts, n := assertions(v, p)
 	for _, c := range clangtest.Compilers(t) {
@@ -169,7 +170,8 @@ func compileEverywhere(t *testing.T, v *btfdump.View, p *cgen.Plan, text string)
 			if i == 0 { // a layout does not depend on the standard
 				main += asserts
 			}
-			mustCompile(t, c, text, main, "-target", target(v), "-std="+std)
+			main += program
+			mustCompile(t, c, text, main, "-target", target(v), "-std="+std, "-ffreestanding")
 		}
 	}
 	return n

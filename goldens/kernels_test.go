@@ -18,7 +18,7 @@ func TestKernelHeadersCompile(t *testing.T) {
 			v := corpusView(t, k)
 			p, text := header(t, v, cgen.Options{Kfuncs: true})
 			// A kernel gives some 60,000 facts; btf_testmod has 700 types.
-			if n := compileEverywhere(t, v, p, text); n < v.NumTypes()/20 {
+			if n := compileEverywhere(t, v, p, text, ""); n < v.NumTypes()/20 {
 				t.Errorf("only %d facts were checked for %d types", n, v.NumTypes())
 			}
 		})
@@ -36,7 +36,7 @@ func TestAllModulesTogether(t *testing.T) {
 	}
 	v := readView(t, btftest.Corpus(t, base), modules...)
 	p, text := header(t, v, cgen.Options{Kfuncs: true})
-	compileEverywhere(t, v, p, text)
+	compileEverywhere(t, v, p, text, "")
 }
 
 // The header depends on the types, never on their IDs, and not on how many

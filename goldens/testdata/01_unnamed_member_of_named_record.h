@@ -1,0 +1,41 @@
+#ifndef __VMLINUX_H__
+#define __VMLINUX_H__
+
+#if !defined(BPF_NO_PRESERVE_ACCESS_INDEX) && !defined(__cplusplus) && __has_attribute(preserve_access_index)
+#define __co_re __attribute__((preserve_access_index))
+#else
+#define __co_re
+#endif
+#if !__has_attribute(btf_type_tag)
+#define btf_type_tag(x)
+#endif
+
+union choice {
+	long long unsigned int a;
+	unsigned int b;
+} __co_re;
+
+struct ipc_namespace {
+	struct {
+		unsigned int inum;
+		void *ops;
+	};
+	union {
+		long long unsigned int a;
+		unsigned int b;
+	};
+	int tail;
+} __co_re;
+
+struct ns_common {
+	unsigned int inum;
+	void *ops;
+} __co_re;
+
+struct user {
+	struct ns_common ns;
+} __co_re;
+
+#undef __co_re
+
+#endif /* __VMLINUX_H__ */

@@ -1,0 +1,34 @@
+#ifndef __VMLINUX_H__
+#define __VMLINUX_H__
+
+#if !defined(BPF_NO_PRESERVE_ACCESS_INDEX) && !defined(__cplusplus) && __has_attribute(preserve_access_index)
+#define __co_re __attribute__((preserve_access_index))
+#else
+#define __co_re
+#endif
+#if !__has_attribute(btf_type_tag)
+#define btf_type_tag(x)
+#endif
+
+struct anonymous_holder {
+	unsigned char c;
+	union {
+		unsigned int w;
+		unsigned char b[5];
+	} __attribute__((packed));
+} __co_re;
+
+union packed_union {
+	unsigned int word;
+	unsigned char bytes[5];
+} __attribute__((packed)) __co_re;
+
+struct holder {
+	unsigned char c;
+	union packed_union u;
+	unsigned int last;
+} __co_re;
+
+#undef __co_re
+
+#endif /* __VMLINUX_H__ */

@@ -1,0 +1,35 @@
+#ifndef __VMLINUX_H__
+#define __VMLINUX_H__
+
+#if !defined(BPF_NO_PRESERVE_ACCESS_INDEX) && !defined(__cplusplus) && __has_attribute(preserve_access_index)
+#define __co_re __attribute__((preserve_access_index))
+#else
+#define __co_re
+#endif
+#if !__has_attribute(btf_type_tag)
+#define btf_type_tag(x)
+#endif
+
+struct __va_list_tag {
+	unsigned int gp_offset;
+	unsigned int fp_offset;
+	void *overflow_arg_area;
+	void *reg_save_area;
+} __co_re;
+
+typedef struct __va_list_tag __builtin_va_list___2[1];
+typedef __builtin_va_list___2 __gnuc_va_list___2;
+struct va_format {
+	const char *fmt;
+	__builtin_va_list___2 *va;
+} __co_re;
+
+typedef __gnuc_va_list___2 va_list___2;
+struct warn_args {
+	const char *fmt;
+	va_list___2 args;
+} __co_re;
+
+#undef __co_re
+
+#endif /* __VMLINUX_H__ */

@@ -1,0 +1,26 @@
+#ifndef __VMLINUX_H__
+#define __VMLINUX_H__
+
+#if !defined(BPF_NO_PRESERVE_ACCESS_INDEX) && !defined(__cplusplus) && __has_attribute(preserve_access_index)
+#define __co_re __attribute__((preserve_access_index))
+#else
+#define __co_re
+#endif
+#if !__has_attribute(btf_type_tag)
+#define btf_type_tag(x)
+#endif
+
+#if defined(__clang__) || __STDC_VERSION__ >= 202311L
+enum opaque : unsigned int;
+#else
+enum opaque { opaque___none } __attribute__((mode(SI)));
+#endif
+
+struct holder {
+	enum opaque e;
+	int i;
+} __co_re;
+
+#undef __co_re
+
+#endif /* __VMLINUX_H__ */

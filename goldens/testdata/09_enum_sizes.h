@@ -1,0 +1,44 @@
+#ifndef __VMLINUX_H__
+#define __VMLINUX_H__
+
+#if !defined(BPF_NO_PRESERVE_ACCESS_INDEX) && !defined(__cplusplus) && __has_attribute(preserve_access_index)
+#define __co_re __attribute__((preserve_access_index))
+#else
+#define __co_re
+#endif
+#if !__has_attribute(btf_type_tag)
+#define btf_type_tag(x)
+#endif
+
+enum eight {
+	EIGHT = 1,
+} __attribute__((mode(DI)));
+
+enum low {
+	LOW = (-9223372036854775807LL - 1),
+	HIGH = 4611686018427387904,
+};
+
+enum one {
+	ONE = 255,
+} __attribute__((mode(QI)));
+
+enum two {
+	TWO = -1,
+} __attribute__((mode(HI)));
+
+enum wide {
+	WIDE = 9223372036854775808ULL,
+};
+
+struct holder {
+	enum one a;
+	enum two b;
+	enum eight c;
+	enum wide d;
+	enum low e;
+} __co_re;
+
+#undef __co_re
+
+#endif /* __VMLINUX_H__ */

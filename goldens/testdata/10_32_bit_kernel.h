@@ -1,0 +1,36 @@
+#ifndef __VMLINUX_H__
+#define __VMLINUX_H__
+
+#if !defined(BPF_NO_PRESERVE_ACCESS_INDEX) && !defined(__cplusplus) && __has_attribute(preserve_access_index)
+#define __co_re __attribute__((preserve_access_index))
+#else
+#define __co_re
+#endif
+#if !__has_attribute(btf_type_tag)
+#define btf_type_tag(x)
+#endif
+
+typedef unsigned int __kernel_size_t;
+struct list_head {
+	struct list_head *next;
+	struct list_head *prev;
+} __co_re;
+
+typedef __SIZE_TYPE__ size_t;
+typedef __kernel_size_t size_t___2;
+struct no_pointers {
+	int a;
+	unsigned int b;
+	long long unsigned int c;
+	size_t___2 d;
+} __co_re;
+
+struct task {
+	int l;
+	struct list_head tasks;
+	unsigned int tail;
+} __co_re;
+
+#undef __co_re
+
+#endif /* __VMLINUX_H__ */

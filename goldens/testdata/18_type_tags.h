@@ -1,0 +1,25 @@
+#ifndef __VMLINUX_H__
+#define __VMLINUX_H__
+
+#if !defined(BPF_NO_PRESERVE_ACCESS_INDEX) && !defined(__cplusplus) && __has_attribute(preserve_access_index)
+#define __co_re __attribute__((preserve_access_index))
+#else
+#define __co_re
+#endif
+#if !__has_attribute(btf_type_tag)
+#define btf_type_tag(x)
+#endif
+
+struct holder {
+	struct tagged __attribute__((btf_type_tag("rcu"))) *r;
+	const char __attribute__((btf_type_tag("user"))) *u;
+	int __attribute__((address_space(1))) *s;
+} __co_re;
+
+struct tagged {
+	int i;
+} __co_re;
+
+#undef __co_re
+
+#endif /* __VMLINUX_H__ */
