@@ -222,12 +222,14 @@ var errTag = errors.New("a type tag holds characters that can't be in a C string
 
 // typeTag prints a type tag and a space. Tags with kind_flag are attributes as
 // they are; the only one that kernels use is printed, address_space(1), since
-// others could be unknown to the compiler, or anything at all.
+// others could be unknown to the compiler, or anything at all. It is printed as
+// a macro, because gcc knows no address spaces.
 func (p *printer) typeTag(t btfdump.Type) {
 	text := t.Name()
 	if t.KindFlag() {
 		if isAddressSpace(text) {
-			p.text("__attribute__((", text, ")) ")
+			p.used.addressSpaces = true
+			p.text(macroAddressSpace, text[len("address_space"):], " ")
 		}
 		return
 	}

@@ -42,6 +42,22 @@ const coRETop = `#if !defined(BPF_NO_PRESERVE_ACCESS_INDEX) && !defined(__cplusp
 
 `
 
+// macroAddressSpace is the macro that puts a pointer's target into an address
+// space. Programs may use the word address_space, so that stays theirs.
+const macroAddressSpace = "__btfgen_address_space"
+
+// addressSpaceTop defines it, where a header has use for it, as nothing for
+// compilers that do not know the attribute: gcc warns of it.
+const addressSpaceTop = `#if __has_attribute(address_space)
+#define ` + macroAddressSpace + `(n) __attribute__((address_space(n)))
+#else
+#define ` + macroAddressSpace + `(n)
+#endif
+
+`
+
+const addressSpaceBottom = "#undef " + macroAddressSpace + "\n"
+
 // kfuncsTop defines the macros as libbpf's bpf_helpers.h does, to the letter:
 // it defines them again without asking.
 const kfuncsTop = `#ifndef BPF_NO_KFUNC_PROTOTYPES
@@ -72,7 +88,7 @@ const guardBottom = `#undef ` + macroCoRE + `
 `
 
 // assemble puts the header together.
-func (p *Plan) assemble(body, kfuncs []chunk, words wordsCXX) []byte {
+func (p *Plan) assemble(body, kfuncs []chunk, used used) []byte {
 	var top strings.Builder
 	if p.opts.SPDX != "" {
 		top.WriteString("/* SPDX-License-Identifier: " + printable(p.opts.SPDX) + " */\n")
@@ -80,8 +96,14 @@ func (p *Plan) assemble(body, kfuncs []chunk, words wordsCXX) []byte {
 	if !p.opts.NoProvenance {
 		top.WriteString(p.provenance(body, kfuncs))
 	}
-	top.WriteString(guardTop + coRETop + words.define())
-	bottom := words.undefine() + guardBottom
+	top.WriteString(guardTop + coRETop)
+	bottom := used.words.undefine()
+	if used.addressSpaces {
+		top.WriteString(addressSpaceTop)
+		bottom += addressSpaceBottom
+	}
+	top.WriteString(used.words.define())
+	bottom += guardBottom
 
 	size := top.Len() + len(kfuncsTop) + len(kfuncsBottom) + len(bottom)
 	for _, c := range body {

@@ -20,16 +20,29 @@ func (p *Plan) Print() ([]byte, error) {
 		types = types[:len(types)-1]
 	}
 	functions := p.decls[len(types):]
-	var words wordsCXX
-	body, err := p.printAll(types, &words)
+	var used used
+	body, err := p.printAll(types, &used)
 	if err != nil {
 		return nil, err
 	}
-	kfuncs, err := p.printAll(functions, &words)
+	kfuncs, err := p.printAll(functions, &used)
 	if err != nil {
 		return nil, err
 	}
-	return p.assemble(body, kfuncs, words), nil
+	return p.assemble(body, kfuncs, used), nil
+}
+
+// used is what the text of declarations needs of the preamble.
+type used struct {
+	words         wordsCXX
+	addressSpaces bool
+}
+
+func (u *used) add(other *used) {
+	for i, word := range other.words {
+		u.words[i] = u.words[i] || word
+	}
+	u.addressSpaces = u.addressSpaces || other.addressSpaces
 }
 
 // chunkSize is how many declarations a goroutine prints before it takes more:
@@ -43,8 +56,8 @@ type chunk struct {
 }
 
 // printAll prints declarations in chunks and returns those in order. It adds
-// to words what is a keyword of C++ among their names.
-func (p *Plan) printAll(decls []Decl, words *wordsCXX) ([]chunk, error) {
+// to total what they use.
+func (p *Plan) printAll(decls []Decl, total *used) ([]chunk, error) {
 	chunks := make([]chunk, (len(decls)+chunkSize-1)/chunkSize)
 	errs := make([]error, len(chunks))
 	workers := p.opts.Workers
@@ -53,7 +66,7 @@ func (p *Plan) printAll(decls []Decl, words *wordsCXX) ([]chunk, error) {
 	}
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	var mu sync.Mutex // of words
+	var mu sync.Mutex // of total
 	for range min(workers, len(chunks)) {
 		wg.Go(func() {
 			pr := printer{Plan: p}
@@ -62,9 +75,7 @@ func (p *Plan) printAll(decls []Decl, words *wordsCXX) ([]chunk, error) {
 				if i >= len(chunks) {
 					mu.Lock()
 					defer mu.Unlock()
-					for i, used := range pr.words {
-						words[i] = words[i] || used
-					}
+					total.add(&pr.used)
 					return
 				}
 				text, err := pr.chunk(decls[i*chunkSize : min((i+1)*chunkSize, len(decls))])
@@ -95,8 +106,8 @@ type printer struct {
 	layers  []layer   // of the declarators being printed, the outermost first
 	members memberSet // of the record being printed
 	ints    intCache
-	words   wordsCXX // printed so far
-	err     error    // the first one; what is printed after it is not used
+	used    used  // by what has been printed so far
+	err     error // the first one; what is printed after it is not used
 }
 
 // chunk prints declarations into a buffer of their own.
@@ -163,7 +174,7 @@ var errName = errors.New("its name is no C identifier")
 // note returns a name that is going to be printed, and remembers keywords of C++.
 func (p *printer) note(name string) string {
 	if i := keywordCXX(name); i >= 0 {
-		p.words[i] = true
+		p.used.words[i] = true
 	}
 	return name
 }

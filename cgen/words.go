@@ -54,7 +54,7 @@ var keywordsCXX = [...]string{
 // stdarg.h defines the other two in its terms.
 var builtinNames = []string{
 	"__builtin_va_list", "__builtin_ms_va_list", "__gnuc_va_list", "va_list",
-	"__ksym", "__weak", "__bpf_fastcall", macroCoRE, "__VMLINUX_H__", "btf_type_tag",
+	"__ksym", "__weak", "__bpf_fastcall", macroCoRE, macroAddressSpace, "__VMLINUX_H__", "btf_type_tag",
 }
 
 // wordSet returns a set of words.

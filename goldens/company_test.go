@@ -167,9 +167,8 @@ func TestGCCKeepsCoRE(t *testing.T) {
 		}
 	}
 	// Without -Wall: its -Wpacked-not-aligned is about records that the kernel
-	// packs around others. gcc 12 has no address spaces and says that it
-	// ignores the attribute.
-	cmd := exec.Command("bpf-gcc", "-O2", "-gbtf", "-mco-re", "-Werror", "-Wno-attributes", "-c", "main.c", "-o", "main.o")
+	// packs around others.
+	cmd := exec.Command("bpf-gcc", "-O2", "-gbtf", "-mco-re", "-Werror", "-c", "main.c", "-o", "main.o")
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
 		t.Fatalf("%v\n%.3000s", err, out)

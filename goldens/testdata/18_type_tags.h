@@ -10,16 +10,23 @@
 #define btf_type_tag(x)
 #endif
 
+#if __has_attribute(address_space)
+#define __btfgen_address_space(n) __attribute__((address_space(n)))
+#else
+#define __btfgen_address_space(n)
+#endif
+
 struct holder {
 	struct tagged __attribute__((btf_type_tag("rcu"))) *r;
 	const char __attribute__((btf_type_tag("user"))) *u;
-	int __attribute__((address_space(1))) *s;
+	int __btfgen_address_space(1) *s;
 } __co_re;
 
 struct tagged {
 	int i;
 } __co_re;
 
+#undef __btfgen_address_space
 #undef __co_re
 
 #endif /* __VMLINUX_H__ */
