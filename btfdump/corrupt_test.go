@@ -216,6 +216,24 @@ func TestErrorsQuoteNames(t *testing.T) {
 	}
 }
 
+// Wherever a string of more than 4096 bytes lies, it is found, and no other is.
+func TestLongStrings(t *testing.T) {
+	for before := range 40 {
+		for _, n := range []int{4095, 4096, 4097, 5000, 20000} {
+			b := btftest.New()
+			b.Str(strings.Repeat("b", 100*before))
+			b.FwdStruct(strings.Repeat("n", n))
+			b.Str(strings.Repeat("a", 3000))
+			_, err := btfdump.New(b.Bytes())
+			if want := fmt.Sprintf("has %d bytes, more than 4096", n); n > 4096 && (err == nil || !strings.Contains(err.Error(), want)) {
+				t.Errorf("%d bytes after %d: want an error with %q, have %v", n, 100*before, want, err)
+			} else if n <= 4096 && err != nil {
+				t.Errorf("%d bytes after %d: %v", n, 100*before, err)
+			}
+		}
+	}
+}
+
 // What looks like those cases, but is legal.
 func TestNotCorrupt(t *testing.T) {
 	b := btftest.New()

@@ -1,6 +1,7 @@
 package btfdump
 
 import (
+	"bytes"
 	"encoding/binary"
 	"iter"
 	"sort"
@@ -76,6 +77,9 @@ func newLevel(raw []byte, base *level) (*level, error) {
 		if base == nil && strs[0] != 0 {
 			return nil, formatErrorf("string section does not start with the empty string")
 		}
+		if err := checkLengths(strs); err != nil {
+			return nil, err
+		}
 		// The view promises that raw stays as it is, so a string may share it.
 		l.strings = unsafe.String(&strs[0], len(strs))
 	}
@@ -105,6 +109,29 @@ func newLevel(raw []byte, base *level) (*level, error) {
 	return l, nil
 }
 
+// maxString is the length in bytes that a string may have. Types can share
+// strings, and the ends of strings, so without a limit the names of a blob
+// could together be as long as the square of its size. The kernel stops at
+// KSYM_NAME_LEN, which is 512.
+const maxString = 4096
+
+// checkLengths looks for a string of more than maxString bytes. It must cover
+// one of the windows of half that size which the section divides into, so only
+// the windows' first strings are looked at.
+func checkLengths(strs []byte) error {
+	const window = maxString / 2
+	for at := 0; at < len(strs); at += window {
+		if bytes.IndexByte(strs[at:min(at+window, len(strs))], 0) >= 0 {
+			continue
+		}
+		start := bytes.LastIndexByte(strs[:at], 0) + 1
+		if end := at + bytes.IndexByte(strs[at:], 0); end-start > maxString {
+			return formatErrorf("string at offset %d has %d bytes, more than %d", start, end-start, maxString)
+		}
+	}
+	return nil
+}
+
 // Base returns the view that a split view builds on, and nil for one that
 // stands by itself. For a view made by [Join] it is the common base.
 func (v *View) Base() *View {
@@ -123,6 +150,16 @@ func (v *View) Base() *View {
 // Raw returns the blob of the view's own types, without those of its base. It
 // must not be changed.
 func (v *View) Raw() []byte { return v.top().raw }
+
+// RawLen returns the number of bytes of all blobs of the view, its base
+// included.
+func (v *View) RawLen() int {
+	n := 0
+	for _, l := range v.levels {
+		n += len(l.raw)
+	}
+	return n
+}
 
 // Header returns the header of the view's own blob.
 func (v *View) Header() Header { return v.top().header }
