@@ -114,6 +114,7 @@ func (p *printer) memberNamed(m btfdump.Member, name string) {
 		p.out = strconv.AppendUint(p.out, uint64(m.BitSize), 10)
 	}
 	p.text(";\n")
+	p.checkSize()
 }
 
 // unnamed prints a member without a name: its members belong to the record
@@ -133,6 +134,7 @@ func (p *printer) unnamed(id btfdump.TypeID, record btfdump.Type) {
 	p.text(tagKeyword(record), " ")
 	p.braces(record)
 	p.text(";\n")
+	p.checkSize()
 }
 
 // tail prints the padding after the last member, if the record's alignment
@@ -313,6 +315,9 @@ func (p *printer) enumBody(t btfdump.Type, name string) {
 			natural = 8
 		}
 		p.text(",\n")
+		if p.checkSize(); p.err != nil {
+			return
+		}
 	}
 	p.line()
 	p.out = append(p.out, '}')

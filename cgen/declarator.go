@@ -225,6 +225,9 @@ var errTag = errors.New("a type tag holds characters that can't be in a C string
 // others could be unknown to the compiler, or anything at all. It is printed as
 // a macro, because gcc knows no address spaces.
 func (p *printer) typeTag(t btfdump.Type) {
+	if p.err != nil {
+		return
+	}
 	text := t.Name()
 	if t.KindFlag() {
 		if isAddressSpace(text) {
@@ -240,6 +243,7 @@ func (p *printer) typeTag(t btfdump.Type) {
 		}
 	}
 	p.text("__attribute__((btf_type_tag(\"", text, "\"))) ")
+	p.checkSize()
 }
 
 // isAddressSpace recognises address_space(N).
@@ -280,6 +284,9 @@ func (p *printer) params(t btfdump.Type) {
 			name = ""
 		}
 		p.declare(param.Type, name)
+		if p.checkSize(); p.err != nil {
+			return
+		}
 	}
 	p.out = append(p.out, ')')
 }

@@ -28,12 +28,13 @@ var errTooMuch = errors.New("its anonymous types repeat each other so often that
 type equality struct {
 	view   *btfdump.View
 	label  map[btfdump.TypeID]hash // of ambiguous types
+	enums  map[btfdump.TypeID]hash // contents: each is hashed once
 	budget int                     // remaining steps
 }
 
 // refine computes the labels of groups of ambiguous types.
 func (e *equality) refine(groups [][]named) error {
-	e.label = make(map[btfdump.TypeID]hash)
+	e.label, e.enums = make(map[btfdump.TypeID]hash), make(map[btfdump.TypeID]hash)
 	for _, g := range groups {
 		for _, n := range g {
 			e.label[n.id] = e.nameLabel(n.id)
@@ -46,6 +47,9 @@ func (e *equality) refine(groups [][]named) error {
 		for _, g := range groups {
 			for _, n := range g {
 				h := e.label[n.id]
+				if e.budget--; e.budget < 0 {
+					return typeError(e.view.Type(n.id), errTooMuch)
+				}
 				if !n.fwd { // a declaration has no contents; it is settled by name
 					content, err := e.content(e.view.Type(n.id))
 					if err != nil {
@@ -102,7 +106,7 @@ func (e *equality) content(t btfdump.Type) (hash, error) {
 	case k.IsRecord():
 		return e.record(t, 0)
 	case k.IsEnum():
-		return enumContent(t), nil
+		return e.enum(t), nil
 	default:
 		return e.reference(t.Ref(), 0)
 	}
@@ -136,6 +140,7 @@ func (e *equality) reference(id btfdump.TypeID, depth int) (hash, error) {
 			label, ok := e.label[id]
 			if !ok {
 				label = e.nameLabel(id)
+				e.budget -= len(t.Name()) / 64
 			}
 			return h.word(uint64(label)), nil
 		}
@@ -148,7 +153,7 @@ func (e *equality) reference(id btfdump.TypeID, depth int) (hash, error) {
 			inner, err := e.record(t, depth+1)
 			return h.word(uint64(inner)), err
 		case k.IsEnum():
-			return h.word(uint64(enumContent(t))), nil
+			return h.word(uint64(e.enum(t))), nil
 		case k == btfdump.KindFuncProto:
 			for _, p := range t.Params() {
 				ref, err := e.reference(p.Type, depth+1)
@@ -168,6 +173,16 @@ func (e *equality) reference(id btfdump.TypeID, depth int) (hash, error) {
 		}
 		id = t.Ref()
 	}
+}
+
+// enum returns enumContent, which is not paid for from the budget, from a cache.
+func (e *equality) enum(t btfdump.Type) hash {
+	h, ok := e.enums[t.ID()]
+	if !ok {
+		h = enumContent(t)
+		e.enums[t.ID()] = h
+	}
+	return h
 }
 
 // enumContent hashes the values of an enum.

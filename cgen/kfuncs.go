@@ -42,10 +42,8 @@ func findKfuncs(v *btfdump.View) []kfunc {
 
 // isFastcall reports whether a kfunc keeps all registers but R0.
 func (n *naming) isFastcall(id btfdump.TypeID) bool {
-	for _, k := range n.kfuncs {
-		if k.id == id {
-			return k.fastcall
-		}
-	}
-	return false
+	i, ok := slices.BinarySearchFunc(n.kfuncs, n.view.Type(id).Name(), func(k kfunc, name string) int {
+		return cmp.Compare(k.name, name)
+	})
+	return ok && n.kfuncs[i].fastcall
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/btfgen/btfgen/btfdump"
 )
@@ -264,7 +265,10 @@ func (n *naming) tagFor(t btfdump.Type) string {
 
 // isTypedef reports whether any typedef has the name.
 func (n *naming) isTypedef(name string) bool {
-	return slices.ContainsFunc(n.all.find(name), func(e named) bool { return e.class == classTypedef })
+	_, ok := slices.BinarySearchFunc(n.all.named, name, func(e named, name string) int {
+		return cmp.Or(strings.Compare(e.name, name), cmp.Compare(e.class.space(), ordinarySpace))
+	})
+	return ok
 }
 
 // TypeError says which type of the BTF can't be written in C.

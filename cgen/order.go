@@ -270,11 +270,11 @@ func (o *orderer) members(t btfdump.Type, depth int) error {
 	for i := range t.NumMembers() {
 		m, named := t.MemberPlace(i)
 		if !named {
+			if o.budget--; o.budget < 0 {
+				return errTooMuch
+			}
 			if inner := o.view.Type(o.view.Resolve(m.Type)); inner.Kind().IsRecord() {
-				// printed as a body even if it has a name; see printer.member
-				if o.budget--; o.budget < 0 {
-					return errTooMuch
-				}
+				// printed as a body even if it has a name; see printer.unnamed
 				if err := o.members(inner, depth+1); err != nil {
 					return err
 				}

@@ -67,12 +67,14 @@ func (p *Plan) printAll(decls []Decl, total *used) ([]chunk, error) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	var mu sync.Mutex // of total
+	var printed atomic.Int64
+	limit := int64(p.maxHeader())
 	for range min(workers, len(chunks)) {
 		wg.Go(func() {
-			pr := printer{Plan: p}
+			pr := printer{Plan: p, limit: int(limit)}
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= len(chunks) {
+				if i >= len(chunks) || printed.Load() > limit {
 					mu.Lock()
 					defer mu.Unlock()
 					total.add(&pr.used)
@@ -80,6 +82,10 @@ func (p *Plan) printAll(decls []Decl, total *used) ([]chunk, error) {
 				}
 				text, err := pr.chunk(decls[i*chunkSize : min((i+1)*chunkSize, len(decls))])
 				chunks[i].text, errs[i] = text, err
+				if errors.Is(err, errTooMuch) {
+					printed.Add(limit + 1)
+				}
+				printed.Add(int64(len(text)))
 				if !p.opts.NoProvenance {
 					chunks[i].digest = sha256.Sum256(text)
 				}
@@ -87,6 +93,9 @@ func (p *Plan) printAll(decls []Decl, total *used) ([]chunk, error) {
 		})
 	}
 	wg.Wait()
+	if printed.Load() > limit { // whichever chunk met it
+		return nil, errTooLarge
+	}
 	for _, err := range errs { // the first in the order of the output, whoever met it first
 		if err != nil {
 			return nil, err
@@ -99,6 +108,7 @@ func (p *Plan) printAll(decls []Decl, total *used) ([]chunk, error) {
 type printer struct {
 	// Configuration, fixed.
 	*Plan
+	limit int // of len(out), in bytes
 
 	// Current state.
 	out     []byte
@@ -144,6 +154,21 @@ func (p *printer) chunk(decls []Decl) ([]byte, error) {
 func (p *printer) text(parts ...string) {
 	for _, s := range parts {
 		p.out = append(p.out, s...)
+	}
+}
+
+// maxHeader bounds the text of all types, and that of all functions, in bytes.
+// A kernel's is half as long as its BTF. But names that are stored once can be
+// printed often.
+func (p *Plan) maxHeader() int { return 16*p.view.RawLen() + 32<<10 }
+
+var errTooLarge = errors.New("the names and anonymous types of the BTF repeat so often that the header would be far larger than the BTF")
+
+// checkSize fails once too much has been printed. It is called wherever a
+// declaration repeats something.
+func (p *printer) checkSize() {
+	if len(p.out) > p.limit {
+		p.fail(errTooMuch)
 	}
 }
 
