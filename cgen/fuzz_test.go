@@ -1,0 +1,116 @@
+package cgen_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"testing"
+
+	"github.com/btfgen/btfgen/btfdump"
+	"github.com/btfgen/btfgen/cgen"
+	"github.com/btfgen/btfgen/goldens/btftest"
+)
+
+// sample adds at least one of all that a header can declare.
+func sample(b *btftest.Builder) {
+	i32 := b.Int("int", 4, btftest.Signed)
+	u64 := b.Int("long unsigned int", 8, btftest.Unsigned)
+	char := b.Int("char", 1, btftest.Char)
+	b.Typedef("bool", b.Int("_Bool", 1, btftest.Bool))
+	b.Enum("", 4, btftest.Val("false", 0), btftest.Val("true", 1))
+	b.Typedef("wchar_t", b.Int("short unsigned int", 2, btftest.Unsigned))
+	mode := b.Enum("mode", 4, btftest.Val("A", 0), btftest.Val("B", uint32(7)))
+	b.SignedEnum64("wide", 8, btftest.Val("A", int64(-1<<63)), btftest.Val("int", int64(1)))
+	b.Enum("none", 1)
+	node := b.Reserve()
+	link := b.Ptr(b.TypeTag("rcu", node))
+	b.At(node).Struct("node", 16, btftest.Field("next", link, 0), btftest.Field("class", b.Ptr(b.Const(char)), 64))
+	b.Struct("node", 8, btftest.Field("other", u64, 0))
+	b.FwdUnion("node")
+	anon := b.Union("", 8, btftest.Field("a", i32, 0), btftest.Field("b", u64, 0))
+	b.Struct("outer", 40, btftest.Field("", b.Const(anon), 0), btftest.Field("n", node, 64),
+		btftest.Field("e", b.Enum("", 4, btftest.Val("C", 3)), 192), btftest.Bitfield("bits", i32, 227, 5), btftest.Field("mode", mode, 256))
+	b.Struct("odd", 7, btftest.Field("bool", i32, 8))
+	callback := b.Ptr(b.FuncProto(b.Ptr(b.Volatile(b.FuncProto(btftest.Void))), btftest.Arg("outer", b.Ptr(b.FwdStruct("far"))), btftest.Variadic()))
+	table := b.Typedef("table", b.Array(b.Array(callback, i32, 2), i32, 3))
+	b.Typedef("tagged", b.Ptr(b.TypeAttr("address_space(1)", table)))
+	f := b.Func("bpf_sample", b.FuncProto(b.Restrict(link), btftest.Arg("n", link), btftest.Arg("n", i32)), btftest.Static)
+	b.DeclTag("bpf_kfunc", f, -1)
+	b.DeclTag("bpf_fastcall", f, -1)
+}
+
+// expansion adds records that print as 2^levels lines.
+func expansion(b *btftest.Builder, levels int) {
+	id := b.Int("char", 1, btftest.Char)
+	for range levels {
+		p := b.Ptr(id)
+		id = b.Struct("", 16, btftest.Field("a", p, 0), btftest.Field("b", p, 64))
+	}
+	b.Struct("outer", 8, btftest.Field("all", b.Ptr(id), 0))
+}
+
+// FuzzHeader makes headers of any bytes: of all types, with kfuncs and
+// without, and of those that a pattern selects.
+func FuzzHeader(f *testing.F) {
+	add := func(build func(*btftest.Builder), patterns ...string) {
+		for _, order := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
+			b := btftest.New()
+			b.Order = order
+			build(b)
+			for _, p := range patterns {
+				f.Add(b.Bytes(), p)
+			}
+		}
+	}
+	add(sample, "*", "outer", "func bpf_*", "struct node")
+	add(func(b *btftest.Builder) { expansion(b, 5) }, "outer")
+	add(func(b *btftest.Builder) { expansion(b, 30) }, "")
+	for _, c := range hostile {
+		add(c.build, "*")
+	}
+	f.Add(btftest.Corpus(f, "btf_testmod.distilled-base"), "task_*")
+	f.Fuzz(func(t *testing.T, raw []byte, pattern string) {
+		v, err := btfdump.New(raw)
+		if err != nil {
+			return
+		}
+		sets := []*btfdump.Set{nil}
+		if roots, err := v.Match(pattern); err == nil && len(roots) > 0 {
+			sets = append(sets, v.Closure(roots, btfdump.PointersForward), v.Closure(roots, btfdump.PointersFollowed))
+		}
+		for _, set := range sets {
+			for _, kfuncs := range []bool{false, true} {
+				checkHeader(t, v, set, kfuncs, len(raw))
+			}
+		}
+	})
+}
+
+// checkHeader makes a header with one goroutine and with two, and checks what
+// must hold of every header.
+func checkHeader(t *testing.T, v *btfdump.View, set *btfdump.Set, kfuncs bool, size int) {
+	one, err1 := makeHeader(v, set, cgen.Options{Kfuncs: kfuncs, Workers: 1})
+	two, err2 := makeHeader(v, set, cgen.Options{Kfuncs: kfuncs, Workers: 2})
+	switch {
+	case (err1 == nil) != (err2 == nil) || err1 != nil && err1.Error() != err2.Error():
+		t.Fatalf("with one goroutine: %v; with two: %v", err1, err2)
+	case err1 != nil && (one != nil || two != nil):
+		t.Fatalf("%d bytes beside the error %v", len(one)+len(two), err1)
+	case !bytes.Equal(one, two):
+		t.Fatal("two goroutines print something else than one")
+	case len(one) > 64*size+64<<10:
+		t.Fatalf("%d bytes of BTF make a header of %d", size, len(one))
+	}
+	for i, c := range one {
+		if (c < ' ' || c > '~') && c != '\t' && c != '\n' {
+			t.Fatalf("the header has the byte %#x at %d", c, i)
+		}
+	}
+}
+
+func makeHeader(v *btfdump.View, set *btfdump.Set, opts cgen.Options) ([]byte, error) {
+	p, err := cgen.NewPlan(v, set, opts)
+	if err != nil {
+		return nil, err
+	}
+	return p.Print()
+}

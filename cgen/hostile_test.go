@@ -1,0 +1,320 @@
+package cgen_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/btfgen/btfgen/btfdump"
+	"github.com/btfgen/btfgen/cgen"
+	"github.com/btfgen/btfgen/goldens/btftest"
+)
+
+// nested adds a record with anonymous ones in it, as deep as given.
+func nested(b *btftest.Builder, depth int, member string) {
+	id := b.Struct("", 4, btftest.Field("x", b.Int("int", 4, btftest.Signed), 0))
+	for range depth - 1 {
+		id = b.Struct("", 4, btftest.Field(member, id, 0))
+	}
+	b.Struct("outer", 4, btftest.Field(member, id, 0))
+}
+
+// hostile are BTFs that are well-formed but that C can't express, and what the
+// error about it says.
+var hostile = []struct {
+	name  string
+	build func(b *btftest.Builder)
+	typ   string // the one that the error has to name
+	want  string
+}{
+	{"2^30 copies of an anonymous record", func(b *btftest.Builder) { expansion(b, 30) }, "outer", "repeat each other so often"},
+	{"anonymous members 201 deep", func(b *btftest.Builder) { nested(b, 201, "") }, "outer", "more than 200 deep"},
+	{"members of anonymous types 201 deep", func(b *btftest.Builder) { nested(b, 201, "m") }, "outer", "more than 200 deep"},
+	{"prototypes 201 deep", func(b *btftest.Builder) {
+		id := btftest.Void
+		for range 202 {
+			id = b.Ptr(b.FuncProto(btftest.Void, btftest.Arg("", b.Ptr(id))))
+		}
+		b.Typedef("callback", id)
+	}, "callback", "more than 200 deep"},
+	{"a prototype that takes itself", func(b *btftest.Builder) {
+		proto := b.Reserve()
+		p := b.Ptr(proto)
+		b.At(proto).FuncProto(btftest.Void, btftest.Arg("", p))
+		b.Typedef("callback", p)
+	}, "callback", "more than 200 deep"},
+	{"a prototype that takes itself twice", func(b *btftest.Builder) {
+		proto := b.Reserve()
+		p := b.Ptr(proto)
+		b.At(proto).FuncProto(btftest.Void, btftest.Arg("", p), btftest.Arg("", p))
+		b.Typedef("callback", p)
+	}, "callback", "more than 200 deep"},
+	{"a prototype that returns itself", func(b *btftest.Builder) {
+		proto := b.Reserve()
+		p := b.Ptr(proto)
+		b.At(proto).FuncProto(p)
+		b.Typedef("callback", p)
+	}, "callback", "repeat each other so often"},
+	{"an anonymous record that points to itself", func(b *btftest.Builder) {
+		s := b.Reserve()
+		p := b.Ptr(s)
+		b.At(s).Struct("", 8, btftest.Field("next", p, 0))
+		b.Struct("outer", 8, btftest.Field("list", s, 0))
+	}, "outer", "more than 200 deep"},
+	{"two records of one name with such a list", func(b *btftest.Builder) {
+		for _, size := range []uint32{8, 16} {
+			s := b.Reserve()
+			p := b.Ptr(s)
+			b.At(s).Struct("", 8, btftest.Field("next", p, 0))
+			b.Struct("outer", size, btftest.Field("list", s, 0))
+		}
+	}, "outer", "more than 200 deep"},
+	{"a typedef whose prototype takes it", func(b *btftest.Builder) {
+		def := b.Reserve()
+		proto := b.FuncProto(btftest.Void, btftest.Arg("", def))
+		b.At(def).Typedef("t", b.Ptr(proto))
+	}, "t", "needs itself"},
+	{"members of the same name", func(b *btftest.Builder) {
+		c := b.Int("char", 1, btftest.Char)
+		b.Struct("twins", 2, btftest.Field("x", c, 0), btftest.Field("x", c, 8))
+	}, "twins", "another one has the same name"},
+	{"members of the same name, one in an anonymous record", func(b *btftest.Builder) {
+		c := b.Int("char", 1, btftest.Char)
+		b.Struct("twins", 2, btftest.Field("x", c, 0), btftest.Field("", b.Struct("", 1, btftest.Field("x", c, 0)), 8))
+	}, "twins", "another one has the same name"},
+	{"a name that ends the declaration", func(b *btftest.Builder) { b.Struct("x; } evil", 0) }, "x; } evil", "no C identifier"},
+	{"such a member", func(b *btftest.Builder) {
+		b.Struct("s", 1, btftest.Field("x; int y", b.Int("char", 1, btftest.Char), 0))
+	}, "s", "no C identifier"},
+	{"such an enumerator", func(b *btftest.Builder) { b.Enum("e", 4, btftest.Val("A = 1, B", 0)) }, "e", "no C identifier"},
+	{"a tag that ends its string", func(b *btftest.Builder) {
+		b.Typedef("t", b.Ptr(b.TypeTag("\")))) evil", b.FwdStruct("s"))))
+	}, "t", "can't be in a C string"},
+}
+
+func TestHostile(t *testing.T) {
+	for _, c := range hostile {
+		t.Run(c.name, func(t *testing.T) {
+			b := btftest.New()
+			c.build(b)
+			v, err := btfdump.New(b.Bytes())
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, err := makeHeader(v, nil, cgen.Options{})
+			var inside *cgen.TypeError
+			if !errors.As(err, &inside) {
+				t.Fatalf("want an error about a type, have %v and a header of %d bytes", err, len(text))
+			}
+			if inside.Name != c.typ || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("want %q about %q, have %v", c.want, c.typ, err)
+			}
+			if text != nil {
+				t.Errorf("%d bytes beside the error", len(text))
+			}
+		})
+	}
+}
+
+// view reads what build makes.
+func view(t *testing.T, build func(b *btftest.Builder)) *btfdump.View {
+	t.Helper()
+	b := btftest.New()
+	build(b)
+	v, err := btfdump.New(b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// header returns the header of a set of types.
+func header(t *testing.T, v *btfdump.View, set *btfdump.Set) string {
+	t.Helper()
+	text, err := makeHeader(v, set, cgen.Options{NoProvenance: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestDeepestNesting(t *testing.T) {
+	text := header(t, view(t, func(b *btftest.Builder) { nested(b, 200, "") }), nil)
+	if want := "\n" + strings.Repeat("\t", 201) + "int x;\n"; !strings.Contains(text, want) {
+		t.Error("the innermost member is not there")
+	}
+}
+
+func TestLongChains(t *testing.T) {
+	const n = 10000
+	text := header(t, view(t, func(b *btftest.Builder) {
+		id := b.Int("int", 4, btftest.Signed)
+		pointer := id
+		for i := range n {
+			id = b.Typedef(fmt.Sprintf("t%d", i), id)
+			pointer = b.Ptr(pointer)
+		}
+		b.Typedef("deep", pointer)
+	}), nil)
+	want := "typedef int t0;\n"
+	for i := 1; i < n; i++ {
+		want += fmt.Sprintf("typedef t%d t%d;\n", i-1, i)
+	}
+	if !strings.Contains(text, want) {
+		t.Error("typedefs do not come each after what it needs")
+	}
+	if want := "typedef int " + strings.Repeat("*", n) + "deep;\n"; !strings.Contains(text, want) {
+		t.Errorf("the typedef of %d pointers is not there", n)
+	}
+}
+
+// Each struct holds the next one: their order is the reverse of their names'.
+func TestLongChainOfMembers(t *testing.T) {
+	const n = 10000
+	text := header(t, view(t, func(b *btftest.Builder) {
+		id := b.Int("int", 4, btftest.Signed)
+		for i := range n {
+			id = b.Struct(fmt.Sprintf("s%05d", n-i), 4, btftest.Field("m", id, 0))
+		}
+	}), nil)
+	if first, last := strings.Index(text, "struct s10000 {"), strings.Index(text, "struct s00001 {"); first < 0 || last < first {
+		t.Errorf("the innermost is at %d, the outermost at %d", first, last)
+	}
+	if got := strings.Count(text, "\tstruct s"); got != n-1 {
+		t.Errorf("%d members are structs, want %d", got, n-1)
+	}
+}
+
+func TestManyMembers(t *testing.T) {
+	const n = 1 << 20
+	text := header(t, view(t, func(b *btftest.Builder) {
+		c := b.Int("char", 1, btftest.Char)
+		members := make([]btftest.Member, n)
+		for i := range members {
+			members[i] = btftest.Field(fmt.Sprintf("m%d", i), c, uint32(8*i))
+		}
+		b.Struct("wide", n, members...)
+	}), nil)
+	if got := strings.Count(text, "\tchar m"); got != n {
+		t.Errorf("%d members, want %d", got, n)
+	}
+	if !strings.Contains(text, fmt.Sprintf("\tchar m%d;\n}", n-1)) {
+		t.Error("the last member is not the last")
+	}
+}
+
+func TestManyEnumeratorsOfOneName(t *testing.T) {
+	const n = 1 << 18
+	text := header(t, view(t, func(b *btftest.Builder) {
+		values := make([]btftest.Enumerator, n)
+		for i := range values {
+			values[i] = btftest.Val("A", i)
+		}
+		b.Enum("e", 4, values...)
+	}), nil)
+	if want := "enum e {\n\tA = 0,\n\tA___2 = 1,\n"; !strings.Contains(text, want) {
+		t.Errorf("want %q", want)
+	}
+	if want := fmt.Sprintf("\tA___%d = %d,\n}", n, n-1); !strings.Contains(text, want) {
+		t.Errorf("want %q", want)
+	}
+}
+
+// A kind that only the layout section describes can be skipped, not used.
+func TestUnknownKind(t *testing.T) {
+	build := func(used bool) *btftest.Builder {
+		b := btftest.New()
+		b.HeaderLen = 32
+		b.Layout = append(btftest.StandardLayout(), btftest.LayoutEntry{InfoSize: 4})
+		unknown := b.Raw(len(b.Layout)-1, "", 0, false, 0, 0)
+		if used {
+			b.Typedef("t", b.Ptr(unknown))
+		}
+		return b
+	}
+	v, err := btfdump.New(build(false).Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	header(t, v, nil)
+	v, err = btfdump.New(build(true).Bytes())
+	if err == nil {
+		_, err = makeHeader(v, nil, cgen.Options{})
+	}
+	if err == nil || !strings.Contains(err.Error(), "kind") || !strings.Contains(err.Error(), `"t"`) {
+		t.Errorf("want an error about the kind that t refers to, have %v", err)
+	}
+}
+
+// What a pattern selects is defined, and what is only pointed to is not.
+func TestSelection(t *testing.T) {
+	v := view(t, func(b *btftest.Builder) {
+		i := b.Int("int", 4, btftest.Signed)
+		far := b.Struct("far", 4, btftest.Field("x", i, 0))
+		near := b.Struct("near", 4, btftest.Field("x", b.Typedef("number", i), 0))
+		b.Struct("chosen", 16, btftest.Field("p", b.Ptr(far), 0), btftest.Field("n", near, 64))
+		b.Struct("other", 16, btftest.Field("c", b.Ptr(near), 0))
+	})
+	roots, err := v.Match("cho*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for policy, want := range map[btfdump.Policy]string{
+		btfdump.PointersForward:  "number near chosen",
+		btfdump.PointersFollowed: "number near chosen far",
+	} {
+		set := v.Closure(roots, policy)
+		text := header(t, v, set)
+		var got []string
+		for line := range strings.Lines(text) {
+			f := strings.Fields(line)
+			switch {
+			case strings.HasPrefix(line, "typedef"):
+				got = append(got, strings.TrimSuffix(f[2], ";"))
+			case strings.HasPrefix(line, "struct") && f[2] == "{":
+				got = append(got, f[1])
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("policy %d: defined are %v, want %s", policy, got, want)
+		}
+		if !strings.Contains(text, "\tstruct far *p;\n") {
+			t.Errorf("policy %d: the pointer is not there", policy)
+		}
+	}
+}
+
+// Names stored once can be printed often: neither members nor tags may make
+// the header out of proportion.
+func TestHeaderOutOfProportion(t *testing.T) {
+	long := strings.Repeat("n", 4000)
+	for name, build := range map[string]func(b *btftest.Builder){
+		"members": func(b *btftest.Builder) {
+			def := b.Typedef(long, b.Int("char", 1, btftest.Char))
+			members := make([]btftest.Member, 20000)
+			for i := range members {
+				members[i] = btftest.Field(fmt.Sprint("m", i), def, uint32(8*i))
+			}
+			b.Struct("wide", uint32(len(members)), members...)
+		},
+		"tags": func(b *btftest.Builder) {
+			id := btftest.ID(b.FwdStruct("s"))
+			for range 20000 {
+				id = b.TypeTag(long, id)
+			}
+			b.Typedef("t", b.Ptr(id))
+		},
+		"typedefs": func(b *btftest.Builder) {
+			def := b.Typedef(long, b.Int("char", 1, btftest.Char))
+			for i := range 20000 {
+				b.Typedef(fmt.Sprint("t", i), def)
+			}
+		},
+	} {
+		v := view(t, build)
+		if text, err := makeHeader(v, nil, cgen.Options{}); err == nil || !strings.Contains(err.Error(), "far larger than the BTF") {
+			t.Errorf("%s: %d bytes of BTF make a header of %d: %v", name, v.RawLen(), len(text), err)
+		}
+	}
+}
