@@ -123,7 +123,7 @@ func (c *collection) sort() {
 			keys[i].next = prefix(e.name[8:])
 		}
 	}
-	slices.SortFunc(keys, func(a, b sortKey) int {
+	compare := func(a, b sortKey) int {
 		switch {
 		case a.prefix < b.prefix:
 			return -1
@@ -140,10 +140,25 @@ func (c *collection) sort() {
 			}
 		}
 		return cmp.Compare(a.class, b.class)
-	})
-	sorted := make([]named, len(keys))
-	for i, k := range keys {
-		sorted[i] = c.named[k.at]
+	}
+	// Two halves beside each other, and merged into the result.
+	half := len(keys) / 2
+	sortedHalf := make(chan struct{})
+	go func() {
+		defer close(sortedHalf)
+		slices.SortFunc(keys[:half], compare)
+	}()
+	slices.SortFunc(keys[half:], compare)
+	<-sortedHalf
+	sorted := make([]named, 0, len(keys))
+	a, b := keys[:half], keys[half:]
+	for len(a) > 0 || len(b) > 0 {
+		from := &a
+		if len(a) == 0 || len(b) > 0 && compare(b[0], a[0]) < 0 {
+			from = &b
+		}
+		sorted = append(sorted, c.named[(*from)[0].at])
+		*from = (*from)[1:]
 	}
 	c.named = sorted
 }

@@ -130,7 +130,7 @@ type claim struct {
 
 func newClaims(v *btfdump.View, n int) *claims {
 	size := 64
-	for size < 2*n {
+	for size < n+n/3 {
 		size *= 2
 	}
 	return &claims{

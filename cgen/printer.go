@@ -1,7 +1,6 @@
 package cgen
 
 import (
-	"crypto/sha256"
 	"errors"
 	"runtime"
 	"sync"
@@ -20,68 +19,64 @@ func (p *Plan) Print() ([]byte, error) {
 		types = types[:len(types)-1]
 	}
 	functions := p.decls[len(types):]
-	var words wordsCXX
-	body, err := p.printAll(types, &words)
-	if err != nil {
+	o := output{text: make([]byte, headroom, headroom+p.sizeHint())}
+	if err := p.printAll(types, &o); err != nil {
 		return nil, err
 	}
-	kfuncs, err := p.printAll(functions, &words)
-	if err != nil {
-		return nil, err
+	if len(functions) > 0 {
+		o.text = append(o.text, kfuncsTop...)
+		if err := p.printAll(functions, &o); err != nil {
+			return nil, err
+		}
+		o.text = append(o.text, kfuncsBottom...)
 	}
-	return p.assemble(body, kfuncs, words), nil
+	return p.finish(&o), nil
 }
+
+// sizeHint estimates the header's length: in full headers of kernels, some 24
+// bytes a type.
+func (p *Plan) sizeHint() int { return 26*p.view.NumTypes() + 16<<10 }
 
 // chunkSize is how many declarations a goroutine prints before it takes more:
 // few enough that both cores end together, enough that taking them costs nothing.
 const chunkSize = 128
 
-// chunk is the text of some consecutive declarations.
-type chunk struct {
-	text   []byte
-	digest [sha256.Size]byte
-}
-
-// printAll prints declarations in chunks and returns those in order. It adds
-// to words what is a keyword of C++ among their names.
-func (p *Plan) printAll(decls []Decl, words *wordsCXX) ([]chunk, error) {
-	chunks := make([]chunk, (len(decls)+chunkSize-1)/chunkSize)
-	errs := make([]error, len(chunks))
+// printAll prints declarations in chunks and appends those to o in order.
+func (p *Plan) printAll(decls []Decl, o *output) error {
+	count := (len(decls) + chunkSize - 1) / chunkSize
+	o.begin(count)
+	errs := make([]error, count)
 	workers := p.opts.Workers
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	var mu sync.Mutex // of words
-	for range min(workers, len(chunks)) {
+	for range min(workers, count) {
 		wg.Go(func() {
 			pr := printer{Plan: p}
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= len(chunks) {
-					mu.Lock()
-					defer mu.Unlock()
-					for i, used := range pr.words {
-						words[i] = words[i] || used
-					}
+				if i >= count {
+					o.note(&pr.words)
 					return
 				}
-				text, err := pr.chunk(decls[i*chunkSize : min((i+1)*chunkSize, len(decls))])
-				chunks[i].text, errs[i] = text, err
-				if !p.opts.NoProvenance {
-					chunks[i].digest = sha256.Sum256(text)
+				pr.out = o.buffer()
+				errs[i] = pr.chunk(decls[i*chunkSize : min((i+1)*chunkSize, len(decls))])
+				if errs[i] != nil {
+					pr.err = nil
 				}
+				o.put(i, pr.out, !p.opts.NoProvenance)
 			}
 		})
 	}
 	wg.Wait()
 	for _, err := range errs { // the first in the order of the output, whoever met it first
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return chunks, nil
+	return nil
 }
 
 // printer writes declarations as C.
@@ -99,12 +94,8 @@ type printer struct {
 	err     error    // the first one; what is printed after it is not used
 }
 
-// chunk prints declarations into a buffer of their own.
-func (p *printer) chunk(decls []Decl) ([]byte, error) {
-	if cap(p.out)-len(p.out) < 64<<10 {
-		p.out = make([]byte, 0, 512<<10)
-	}
-	p.out = p.out[len(p.out):] // chunks share a buffer, each takes what it needs
+// chunk appends declarations to p.out.
+func (p *printer) chunk(decls []Decl) error {
 	for _, d := range decls {
 		t := p.view.Type(d.ID)
 		switch d.Kind {
@@ -122,12 +113,12 @@ func (p *printer) chunk(decls []Decl) ([]byte, error) {
 		if p.err != nil {
 			var inside *TypeError
 			if errors.As(p.err, &inside) {
-				return nil, inside
+				return inside
 			}
-			return nil, typeError(t, p.err)
+			return typeError(t, p.err)
 		}
 	}
-	return p.out, nil
+	return nil
 }
 
 func (p *printer) text(parts ...string) {
