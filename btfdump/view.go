@@ -210,7 +210,7 @@ func (v *View) Type(id TypeID) Type {
 
 // word reads the word at an offset into the type section.
 func (l *level) word(off uint32) uint32 {
-	b := l.types[off:]
+	b := l.types[off : off+4]
 	if l.big {
 		return binary.BigEndian.Uint32(b)
 	}

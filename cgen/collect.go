@@ -57,13 +57,10 @@ func (c class) space() space {
 // named is a type with a name that C declares. A slice of them is sorted by
 // name, so that nothing depends on the order of type IDs.
 type named struct {
-	// prefix is the start of the name, next the 8 bytes after it: most
-	// comparisons need no more.
-	prefix, next uint64
-	name         string
-	id           btfdump.TypeID
-	class        class
-	fwd          bool
+	name  string
+	id    btfdump.TypeID
+	class class
+	fwd   bool
 }
 
 // collection is what one pass over all types of a view finds.
@@ -86,10 +83,7 @@ func collect(v *btfdump.View) *collection {
 			continue
 		}
 		if name := t.Name(); name != "" {
-			e := named{prefix: prefix(name), name: name, id: t.ID(), class: classOf(t), fwd: t.Kind() == btfdump.KindFwd}
-			if len(name) > 8 {
-				e.next = prefix(name[8:])
-			}
+			e := named{name: name, id: t.ID(), class: classOf(t), fwd: t.Kind() == btfdump.KindFwd}
 			c.named = append(c.named, e)
 			if !isIdentifier(name) {
 				if c.badNames == nil {
@@ -113,9 +107,23 @@ func isSuffixed(name string) bool {
 	return name != "" && name[len(name)-1] <= '9' && strings.Contains(name, "___")
 }
 
+// sortKey is what most comparisons of names need: the first 16 bytes.
+type sortKey struct {
+	prefix, next uint64
+	at           uint32 // index in named
+	class        class
+}
+
 // sort sorts named by name, and by class where names are equal.
 func (c *collection) sort() {
-	slices.SortFunc(c.named, func(a, b named) int {
+	keys := make([]sortKey, len(c.named))
+	for i, e := range c.named {
+		keys[i] = sortKey{prefix: prefix(e.name), at: uint32(i), class: e.class}
+		if len(e.name) > 8 {
+			keys[i].next = prefix(e.name[8:])
+		}
+	}
+	compare := func(a, b sortKey) int {
 		switch {
 		case a.prefix < b.prefix:
 			return -1
@@ -127,12 +135,32 @@ func (c *collection) sort() {
 			return 1
 		}
 		if byte(a.next) != 0 { // there may be more than 16 bytes
-			if c := strings.Compare(a.name, b.name); c != 0 {
+			if c := strings.Compare(c.named[a.at].name, c.named[b.at].name); c != 0 {
 				return c
 			}
 		}
 		return cmp.Compare(a.class, b.class)
-	})
+	}
+	// Two halves beside each other, and merged into the result.
+	half := len(keys) / 2
+	sortedHalf := make(chan struct{})
+	go func() {
+		defer close(sortedHalf)
+		slices.SortFunc(keys[:half], compare)
+	}()
+	slices.SortFunc(keys[half:], compare)
+	<-sortedHalf
+	sorted := make([]named, 0, len(keys))
+	a, b := keys[:half], keys[half:]
+	for len(a) > 0 || len(b) > 0 {
+		from := &a
+		if len(a) == 0 || len(b) > 0 && compare(b[0], a[0]) < 0 {
+			from = &b
+		}
+		sorted = append(sorted, c.named[(*from)[0].at])
+		*from = (*from)[1:]
+	}
+	c.named = sorted
 }
 
 // find returns the types of a name.
@@ -150,9 +178,7 @@ func (c *collection) find(name string) []named {
 func (c *collection) runs(f func(name string, run []named)) {
 	for i := 0; i < len(c.named); {
 		j := i + 1
-		for j < len(c.named) && c.named[j].prefix == c.named[i].prefix && c.named[j].next == c.named[i].next &&
-			c.named[j].class.space() == c.named[i].class.space() &&
-			c.named[j].name == c.named[i].name {
+		for j < len(c.named) && c.named[j].name == c.named[i].name && c.named[j].class.space() == c.named[i].class.space() {
 			j++
 		}
 		f(c.named[i].name, c.named[i:j])

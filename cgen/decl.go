@@ -301,7 +301,7 @@ func (p *printer) enumBody(t btfdump.Type, name string) {
 			p.out = append(p.out, '\t')
 		}
 		if renamed {
-			if other, ok := p.naming.enumerators[enumeratorID{t.ID(), i}]; ok {
+			if other, ok := p.naming.enumerators[enumeratorID{t.ID(), int32(i)}]; ok {
 				e.Name = other
 			}
 		}

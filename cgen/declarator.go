@@ -38,11 +38,7 @@ type base struct {
 // but written from the base type inwards, so the layers are collected first:
 // deep chains need no recursion.
 func (p *printer) declare(id btfdump.TypeID, name string) {
-	if c := p.naming.canon[id]; isPlain(p.view.Type(c)) { // most members
-		p.base(base{id: c})
-		if name != "" {
-			p.out = append(append(p.out, ' '), name...)
-		}
+	if name != "" && p.simple(id, name) {
 		return
 	}
 	first := len(p.layers)
@@ -78,6 +74,23 @@ func (p *printer) declare(id btfdump.TypeID, name string) {
 		}
 	}
 	p.layers = p.layers[:first]
+}
+
+// simple prints the commonest declarations, "int n" and "struct s *p", without
+// collecting layers. It reports whether the type was that simple.
+func (p *printer) simple(id btfdump.TypeID, name string) bool {
+	t := p.view.Type(p.naming.canon[id])
+	space := " "
+	if t.Kind() == btfdump.KindPtr {
+		space = " *"
+		t = p.view.Type(p.naming.canon[t.Ref()])
+	}
+	if !isPlain(t) {
+		return false
+	}
+	p.base(base{id: t.ID()})
+	p.out = append(append(p.out, space...), name...)
+	return true
 }
 
 // isPlain reports whether a type is its own base, without layers.

@@ -19,7 +19,7 @@ func (n *naming) claimEnumerators() *claims {
 	for _, id := range n.all.enums {
 		count += n.view.Type(id).NumEnumerators()
 	}
-	c := newClaims(n.view, count+len(n.all.named)+len(kfuncs)+len(keywords)+len(keywordsC23)+len(builtinNames))
+	c := newClaims(n.view, count+len(n.all.typedefs)+len(kfuncs)+len(keywords)+len(keywordsC23)+len(builtinNames))
 	for _, words := range [][]string{keywords, keywordsC23, builtinNames} {
 		for _, word := range words {
 			c.own(word)
@@ -52,7 +52,7 @@ func (n *naming) claimEnumerators() *claims {
 		}
 		for i := range t.NumEnumerators() {
 			name := t.Enumerator(i).Name
-			c.claim(name, enumeratorID{id, i})
+			c.claim(name, enumeratorID{id, int32(i)})
 			if isSuffixed(name) {
 				c.suffixed[name] = true
 			}
@@ -130,7 +130,7 @@ type claim struct {
 
 func newClaims(v *btfdump.View, n int) *claims {
 	size := 64
-	for size < 2*n {
+	for size < n+n/3 {
 		size *= 2
 	}
 	return &claims{
@@ -159,7 +159,7 @@ func (c *claims) nameOf(s *claim) string {
 	if s.name != 0 {
 		return c.names[s.name-1]
 	}
-	return c.view.Type(s.by.enum).Enumerator(s.by.index).Name
+	return c.view.Type(s.by.enum).Enumerator(int(s.by.index)).Name
 }
 
 // own reserves a name.

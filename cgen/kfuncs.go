@@ -34,8 +34,16 @@ func findKfuncs(v *btfdump.View) []kfunc {
 			}
 		}
 	}
-	slices.SortStableFunc(list, func(a, b kfunc) int {
-		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(v.LevelOf(a.id), v.LevelOf(b.id)))
+	// Static functions can share a name, and only one prototype can be printed:
+	// the base's before a module's, and else what they are decides.
+	eq := equality{view: v, budget: budget(v)}
+	slices.SortFunc(list, func(a, b kfunc) int {
+		if c := cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(v.LevelOf(a.id), v.LevelOf(b.id))); c != 0 {
+			return c
+		}
+		x, _ := eq.reference(v.Type(a.id).Ref(), 0) // too nested to be printed, if it fails
+		y, _ := eq.reference(v.Type(b.id).Ref(), 0)
+		return cmp.Compare(x, y)
 	})
 	return slices.CompactFunc(list, func(a, b kfunc) bool { return a.name == b.name })
 }

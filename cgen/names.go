@@ -37,7 +37,7 @@ type naming struct {
 
 type enumeratorID struct {
 	enum  btfdump.TypeID
-	index int
+	index int32
 }
 
 // newNaming finds equal types and names all of them.
@@ -122,7 +122,7 @@ func (n *naming) onlyForward(run []named) bool {
 // needs a suffix. The kernel's bool is C's: it is left out where that is a
 // keyword (see [printer.typedef]).
 func isReserved(s space, name string) bool {
-	if isKeyword(name) || builtinSet[name] {
+	if isKeyword(name) || isBuiltin(name) {
 		return true
 	}
 	return isKeywordC23(name) && !(s == ordinarySpace && name == "bool")
@@ -132,8 +132,7 @@ func isReserved(s space, name string) bool {
 // headers, but another size or signedness on BPF, as wchar_t does, and a
 // 32-bit kernel's size_t.
 func (n *naming) isNotStandard(id btfdump.TypeID, name string) bool {
-	t := n.view.Type(id)
-	if t.Kind() != btfdump.KindTypedef {
+	if name != "bool" && !strings.HasSuffix(name, "_t") || n.view.Type(id).Kind() != btfdump.KindTypedef {
 		return false
 	}
 	target := n.view.Type(n.view.Resolve(id))
@@ -255,7 +254,7 @@ func (n *naming) name(id btfdump.TypeID) string {
 func (n *naming) tagFor(t btfdump.Type) string {
 	if t.ID() == n.boolEnum {
 		for i, e := range t.Enumerators() {
-			n.enumerators[enumeratorID{t.ID(), i}] = n.free(ordinarySpace, e.Name)
+			n.enumerators[enumeratorID{t.ID(), int32(i)}] = n.free(ordinarySpace, e.Name)
 		}
 		n.renamedEnum[t.ID()] = true
 		n.boolEnum = 0 // an ordinary enum from here on

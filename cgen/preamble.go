@@ -87,43 +87,28 @@ const guardBottom = `#undef ` + macroCoRE + `
 #endif /* __VMLINUX_H__ */
 `
 
-// assemble puts the header together.
-func (p *Plan) assemble(body, kfuncs []chunk, used used) []byte {
+// finish puts the top and the bottom around what has been printed.
+func (p *Plan) finish(o *output) []byte {
 	var top strings.Builder
 	if p.opts.SPDX != "" {
 		top.WriteString("/* SPDX-License-Identifier: " + printable(p.opts.SPDX) + " */\n")
 	}
 	if !p.opts.NoProvenance {
-		top.WriteString(p.provenance(body, kfuncs))
+		top.WriteString(p.provenance(o.digests))
 	}
 	top.WriteString(guardTop + coRETop)
-	bottom := used.words.undefine()
-	if used.addressSpaces {
+	bottom := o.used.words.undefine()
+	if o.used.addressSpaces {
 		top.WriteString(addressSpaceTop)
 		bottom += addressSpaceBottom
 	}
-	top.WriteString(used.words.define())
-	bottom += guardBottom
-
-	size := top.Len() + len(kfuncsTop) + len(kfuncsBottom) + len(bottom)
-	for _, c := range body {
-		size += len(c.text)
+	top.WriteString(o.used.words.define())
+	text := append(o.text, bottom+guardBottom...)
+	if start := headroom - top.Len(); start >= 0 {
+		copy(text[start:], top.String())
+		return text[start:]
 	}
-	for _, c := range kfuncs {
-		size += len(c.text)
-	}
-	out := append(make([]byte, 0, size), top.String()...)
-	for _, c := range body {
-		out = append(out, c.text...)
-	}
-	if len(kfuncs) > 0 {
-		out = append(out, kfuncsTop...)
-		for _, c := range kfuncs {
-			out = append(out, c.text...)
-		}
-		out = append(out, kfuncsBottom...)
-	}
-	return append(out, bottom...)
+	return append([]byte(top.String()), text[headroom:]...)
 }
 
 // wordsCXX are the keywords of C++, by index, that a header uses as names. For
@@ -154,13 +139,8 @@ func (w *wordsCXX) block(line func(word string) string, end string) string {
 // provenance returns the comment that says where the header comes from. It
 // tells nothing of when, where or by whom: equal types make equal headers. The
 // digest is one of the chunks' digests, which are fixed by the plan.
-func (p *Plan) provenance(body, kfuncs []chunk) string {
-	digest := sha256.New()
-	for _, chunks := range [][]chunk{body, kfuncs} {
-		for _, c := range chunks {
-			digest.Write(c.digest[:])
-		}
-	}
+func (p *Plan) provenance(digests []byte) string {
+	digest := sha256.Sum256(digests)
 	var b strings.Builder
 	b.WriteString("/*\n * Kernel types, made by btfgen " + printable(p.opts.Version) + ". Do not edit.\n *\n")
 	if p.opts.Release != "" {
@@ -170,7 +150,7 @@ func (p *Plan) provenance(body, kfuncs []chunk) string {
 	if len(p.opts.Flags) > 0 {
 		b.WriteString(" * flags:        " + printable(strings.Join(p.opts.Flags, " ")) + "\n")
 	}
-	b.WriteString(" * digest:       " + hex.EncodeToString(digest.Sum(nil)[:16]) + "\n */\n")
+	b.WriteString(" * digest:       " + hex.EncodeToString(digest[:16]) + "\n */\n")
 	return b.String()
 }
 

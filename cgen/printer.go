@@ -1,7 +1,6 @@
 package cgen
 
 import (
-	"crypto/sha256"
 	"errors"
 	"runtime"
 	"sync"
@@ -20,88 +19,75 @@ func (p *Plan) Print() ([]byte, error) {
 		types = types[:len(types)-1]
 	}
 	functions := p.decls[len(types):]
-	var used used
-	body, err := p.printAll(types, &used)
-	if err != nil {
+	o := output{text: make([]byte, headroom, headroom+p.sizeHint())}
+	if err := p.printAll(types, &o); err != nil {
 		return nil, err
 	}
-	kfuncs, err := p.printAll(functions, &used)
-	if err != nil {
-		return nil, err
+	if len(functions) > 0 {
+		o.text = append(o.text, kfuncsTop...)
+		if err := p.printAll(functions, &o); err != nil {
+			return nil, err
+		}
+		o.text = append(o.text, kfuncsBottom...)
 	}
-	return p.assemble(body, kfuncs, used), nil
+	return p.finish(&o), nil
 }
 
-// used is what the text of declarations needs of the preamble.
-type used struct {
-	words         wordsCXX
-	addressSpaces bool
-}
-
-func (u *used) add(other *used) {
-	for i, word := range other.words {
-		u.words[i] = u.words[i] || word
-	}
-	u.addressSpaces = u.addressSpaces || other.addressSpaces
-}
+// sizeHint estimates the header's length: in full headers of kernels, some 24
+// bytes a type.
+func (p *Plan) sizeHint() int { return 26*p.view.NumTypes() + 16<<10 }
 
 // chunkSize is how many declarations a goroutine prints before it takes more:
 // few enough that both cores end together, enough that taking them costs nothing.
 const chunkSize = 128
 
-// chunk is the text of some consecutive declarations.
-type chunk struct {
-	text   []byte
-	digest [sha256.Size]byte
-}
-
-// printAll prints declarations in chunks and returns those in order. It adds
-// to total what they use.
-func (p *Plan) printAll(decls []Decl, total *used) ([]chunk, error) {
-	chunks := make([]chunk, (len(decls)+chunkSize-1)/chunkSize)
-	errs := make([]error, len(chunks))
+// printAll prints declarations in chunks and appends those to o in order.
+func (p *Plan) printAll(decls []Decl, o *output) error {
+	count := (len(decls) + chunkSize - 1) / chunkSize
+	o.begin(count)
+	errs := make([]error, count)
 	workers := p.opts.Workers
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	var mu sync.Mutex // of total
 	var printed atomic.Int64
 	limit := int64(p.maxHeader())
-	for range min(workers, len(chunks)) {
+	for range min(workers, count) {
 		wg.Go(func() {
 			pr := printer{Plan: p, limit: int(limit)}
 			for {
 				i := int(next.Add(1)) - 1
-				if i >= len(chunks) || printed.Load() > limit {
-					mu.Lock()
-					defer mu.Unlock()
-					total.add(&pr.used)
+				if i >= count || printed.Load() > limit {
+					o.note(&pr.used)
 					return
 				}
-				text, err := pr.chunk(decls[i*chunkSize : min((i+1)*chunkSize, len(decls))])
-				chunks[i].text, errs[i] = text, err
-				if errors.Is(err, errTooMuch) {
+				pr.out = o.buffer()
+				errs[i] = pr.chunk(decls[i*chunkSize : min((i+1)*chunkSize, len(decls))])
+				switch {
+				case errs[i] == nil:
+					printed.Add(int64(len(pr.out)))
+				case errors.Is(errs[i], errTooMuch):
 					printed.Add(limit + 1)
+					fallthrough
+				default: // start afresh: it may have stopped anywhere
+					pr = printer{Plan: p, limit: int(limit), out: pr.out[:0], used: pr.used}
 				}
-				printed.Add(int64(len(text)))
-				if !p.opts.NoProvenance {
-					chunks[i].digest = sha256.Sum256(text)
-				}
+				o.put(i, pr.out, !p.opts.NoProvenance)
 			}
 		})
 	}
 	wg.Wait()
 	if printed.Load() > limit { // whichever chunk met it
-		return nil, errTooLarge
+		return errTooLarge
 	}
 	for _, err := range errs { // the first in the order of the output, whoever met it first
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return chunks, nil
+	return nil
 }
 
 // printer writes declarations as C.
@@ -120,12 +106,8 @@ type printer struct {
 	err     error // the first one; what is printed after it is not used
 }
 
-// chunk prints declarations into a buffer of their own.
-func (p *printer) chunk(decls []Decl) ([]byte, error) {
-	if cap(p.out)-len(p.out) < 64<<10 {
-		p.out = make([]byte, 0, 512<<10)
-	}
-	p.out = p.out[len(p.out):] // chunks share a buffer, each takes what it needs
+// chunk appends declarations to p.out.
+func (p *printer) chunk(decls []Decl) error {
 	for _, d := range decls {
 		t := p.view.Type(d.ID)
 		switch d.Kind {
@@ -143,12 +125,12 @@ func (p *printer) chunk(decls []Decl) ([]byte, error) {
 		if p.err != nil {
 			var inside *TypeError
 			if errors.As(p.err, &inside) {
-				return nil, inside
+				return inside
 			}
-			return nil, typeError(t, p.err)
+			return typeError(t, p.err)
 		}
 	}
-	return p.out, nil
+	return nil
 }
 
 func (p *printer) text(parts ...string) {

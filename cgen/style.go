@@ -11,11 +11,11 @@ import (
 // recordStyle is how a record is written so that a BPF compiler lays it out as
 // the BTF says. The zero style has not been decided yet.
 type recordStyle struct {
-	decided bool
-	packed  bool
 	// align is the record's alignment in bytes as printed. It need not be the
 	// kernel's, which BTF does not tell: padding makes up for it.
-	align uint32
+	align   uint32
+	decided bool
+	packed  bool
 	// aligned says that an attribute has to state the alignment.
 	aligned bool
 	// padded says that members or the end need padding, or may do.

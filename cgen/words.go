@@ -94,10 +94,14 @@ var (
 	keywordLengths    = lengthsOf(keywords)
 	keywordC23Lengths = lengthsOf(keywordsC23)
 	keywordCXXLengths = lengthsOf(keywordsCXX[:])
+	builtinLengths    = lengthsOf(builtinNames)
 )
 
 func isKeyword(s string) bool    { return keywordLengths.mayHave(s) && keywordSet[s] }
 func isKeywordC23(s string) bool { return keywordC23Lengths.mayHave(s) && keywordC23Set[s] }
+
+// isBuiltin reports whether a name is one of builtinNames.
+func isBuiltin(s string) bool { return builtinLengths.mayHave(s) && builtinSet[s] }
 
 // keywordCXX returns the index of a C++ keyword in keywordsCXX, -1 for other
 // words.

@@ -1,0 +1,79 @@
+package cgen
+
+import (
+	"crypto/sha256"
+	"sync"
+)
+
+// headroom is what output leaves free for the top of the header, which is only
+// known when the rest has been printed.
+const headroom = 8 << 10
+
+// output puts chunks that goroutines print in any order into one text in the
+// order of their numbers. Chunks are printed into a few buffers that are used
+// again and again: they stay in the processor's cache, and the text is the only
+// large allocation.
+type output struct {
+	mu      sync.Mutex
+	text    []byte
+	digests []byte // of the chunks, one after the other
+	used    used
+
+	first   int      // index in digests of the current chunks' first
+	next    int      // the chunk that text waits for
+	waiting [][]byte // chunks that came before their turn
+	buffers [][]byte // free ones
+}
+
+// begin expects count chunks, numbered from 0.
+func (o *output) begin(count int) {
+	o.first, o.next = len(o.digests), 0
+	o.digests = append(o.digests, make([]byte, count*sha256.Size)...)
+	o.waiting = make([][]byte, count)
+}
+
+// buffer returns an empty buffer to print a chunk into.
+func (o *output) buffer() []byte {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if n := len(o.buffers); n > 0 {
+		b := o.buffers[n-1]
+		o.buffers = o.buffers[:n-1]
+		return b
+	}
+	return make([]byte, 0, 64<<10)
+}
+
+// put takes a chunk, in a buffer from o.buffer.
+func (o *output) put(i int, chunk []byte, withDigest bool) {
+	var digest [sha256.Size]byte
+	if withDigest {
+		digest = sha256.Sum256(chunk)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	copy(o.digests[o.first+i*sha256.Size:], digest[:])
+	o.waiting[i] = chunk
+	for o.next < len(o.waiting) && o.waiting[o.next] != nil {
+		o.text = append(o.text, o.waiting[o.next]...)
+		o.buffers = append(o.buffers, o.waiting[o.next][:0])
+		o.waiting[o.next] = nil
+		o.next++
+	}
+}
+
+// note adds what a goroutine's text uses.
+func (o *output) note(u *used) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i, word := range u.words {
+		o.used.words[i] = o.used.words[i] || word
+	}
+	o.used.addressSpaces = o.used.addressSpaces || u.addressSpaces
+}
+
+// used is what the text of declarations needs of the preamble.
+type used struct {
+	words         wordsCXX
+	addressSpaces bool
+}
