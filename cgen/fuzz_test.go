@@ -48,8 +48,29 @@ func expansion(b *btftest.Builder, levels int) {
 	b.Struct("outer", 8, btftest.Field("all", b.Ptr(id), 0))
 }
 
+// split returns the types and the strings of a little-endian blob.
+func split(raw []byte) (types, strings []byte) {
+	section := func(at int) []byte {
+		off, n := binary.LittleEndian.Uint32(raw[at:]), binary.LittleEndian.Uint32(raw[at+4:])
+		return raw[24+off:][:n]
+	}
+	return section(8), section(16)
+}
+
+// withHeader makes a blob of types and strings.
+func withHeader(types, strings []byte) []byte {
+	types = types[:len(types)&^3]
+	raw := []byte{0x9f, 0xeb, 1, 0}
+	for _, n := range []int{24, 0, len(types), len(types), len(strings)} {
+		raw = binary.LittleEndian.AppendUint32(raw, uint32(n))
+	}
+	return append(append(raw, types...), strings...)
+}
+
 // FuzzHeader makes headers of any bytes: of all types, with kfuncs and
-// without, and of those that a pattern selects.
+// without, and of those that a pattern selects. Bytes that do not start as a
+// blob does are taken as types that lack a header and strings, since a header
+// rarely survives when bytes come or go.
 func FuzzHeader(f *testing.F) {
 	add := func(build func(*btftest.Builder), patterns ...string) {
 		for _, order := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
@@ -68,7 +89,14 @@ func FuzzHeader(f *testing.F) {
 		add(c.build, "*")
 	}
 	f.Add(btftest.Corpus(f, "btf_testmod.distilled-base"), "task_*")
+	b := btftest.New()
+	sample(b)
+	types, strings := split(b.Bytes())
+	f.Add(types, "*")
 	f.Fuzz(func(t *testing.T, raw []byte, pattern string) {
+		if !bytes.HasPrefix(raw, []byte{0x9f, 0xeb}) && !bytes.HasPrefix(raw, []byte{0xeb, 0x9f}) {
+			raw = withHeader(raw, strings)
+		}
 		v, err := btfdump.New(raw)
 		if err != nil {
 			return
@@ -113,4 +141,43 @@ func makeHeader(v *btfdump.View, set *btfdump.Set, opts cgen.Options) ([]byte, e
 		return nil, err
 	}
 	return p.Print()
+}
+
+// A fuzzer seldom finds the few values that a word of a type can have, which
+// are mostly type IDs: here each word has all of them, and each bit flipped.
+func TestEveryWordOfTypes(t *testing.T) {
+	b := btftest.New()
+	sample(b)
+	n := uint32(b.NextID())
+	types, strings := split(b.Bytes())
+	var made, refused int
+	for at := 0; at < len(types); at += 4 {
+		was := binary.LittleEndian.Uint32(types[at:])
+		var values []uint32
+		for i := range n {
+			values = append(values, i)
+		}
+		for i := range 32 {
+			values = append(values, was^1<<i)
+		}
+		for _, value := range values {
+			binary.LittleEndian.PutUint32(types[at:], value)
+			raw := withHeader(types, strings)
+			v, err := btfdump.New(raw)
+			if err != nil {
+				continue
+			}
+			checkHeader(t, v, nil, true, len(raw))
+			if _, err := makeHeader(v, nil, cgen.Options{Kfuncs: true, Workers: 1}); err != nil {
+				refused++
+			} else {
+				made++
+			}
+		}
+		binary.LittleEndian.PutUint32(types[at:], was)
+	}
+	if made < 1000 || refused < 100 {
+		t.Errorf("only %d headers were made, %d refused", made, refused)
+	}
+	t.Logf("%d headers were made, %d refused", made, refused)
 }
