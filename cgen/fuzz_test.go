@@ -168,10 +168,19 @@ func TestEveryWordOfTypes(t *testing.T) {
 				continue
 			}
 			checkHeader(t, v, nil, true, len(raw))
-			if _, err := makeHeader(v, nil, cgen.Options{Kfuncs: true, Workers: 1}); err != nil {
+			opts := cgen.Options{Kfuncs: true, Workers: 1}
+			text, err := makeHeader(v, nil, opts)
+			if err != nil {
 				refused++
-			} else {
-				made++
+				continue
+			}
+			made++
+			shuffled, err := btfdump.New(btftest.Shuffle(raw, uint64(made)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := makeHeader(shuffled, nil, opts); err != nil || !bytes.Equal(got, text) {
+				t.Errorf("word %d is %#x instead of %#x: the header depends on type IDs (%v)", at/4, value, was, err)
 			}
 		}
 		binary.LittleEndian.PutUint32(types[at:], was)
