@@ -13,10 +13,10 @@
 //     it by name.
 //   - Equality (equal.go, hash.go): types of one name are compared by content,
 //     so that equal ones are declared once.
-//   - Naming (names.go, with the words that are taken in words.go): the types that remain get a name
-//     each, with a suffix such as ___2, which CO-RE ignores, where another has
-//     it or C or the compiler does. It is done over the whole view, so that a
-//     type is called the same in a header of a few types.
+//   - Naming (names.go, with the words that are taken in words.go): the types
+//     that remain get a name each, with a suffix such as ___2, which CO-RE
+//     ignores, where another type, C or the compiler has it. It is done over
+//     the whole view, so that a type is called the same in a header of a few.
 //   - Enumerators (enumerators.go): C keeps them in one name space with
 //     typedefs and functions. Which names several of them claim is found
 //     beside the two steps before, and settled after them.
@@ -26,7 +26,7 @@
 //     packed or aligned so that a BPF compiler lays it out as the BTF says.
 //   - Printing (printer.go, decl.go, declarator.go, scalar.go): goroutines
 //     print runs of declarations, each of which depends on the plan alone.
-//   - Assembly (preamble.go): the comment on provenance, guards, macros and the
+//   - Assembly (output.go, preamble.go): the comment on provenance, guards, macros and the
 //     runs in their order. Macros and C++ keywords are defined only where the
 //     text has use for them.
 //

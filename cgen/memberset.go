@@ -1,6 +1,9 @@
 package cgen
 
-import "fmt"
+import (
+	"fmt"
+	"hash/maphash"
+)
 
 // memberSet finds names that occur twice among the members of a record: C
 // refuses them. It is reused from record to record.
@@ -14,6 +17,9 @@ type memberSlot struct {
 	name  string
 	round uint32
 }
+
+// memberSeed keeps names from being made so that all go to one slot.
+var memberSeed = maphash.MakeSeed()
 
 func (s *memberSet) reset() {
 	s.round++
@@ -49,7 +55,7 @@ func (s *memberSet) grow() {
 }
 
 func (s *memberSet) insert(name string) bool {
-	i := uint32(hashSeed.string(name)) & uint32(len(s.slots)-1)
+	i := uint32(maphash.String(memberSeed, name)) & uint32(len(s.slots)-1)
 	for ; s.slots[i].round == s.round && s.slots[i].name != ""; i = (i + 1) & uint32(len(s.slots)-1) {
 		if s.slots[i].name == name {
 			return false
