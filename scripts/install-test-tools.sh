@@ -31,7 +31,21 @@ fi
 need bpftool bpftool
 [ -e /usr/include/bpf/bpf_helpers.h ] || missing+=(libbpf-dev)
 
-if [ ${#missing[@]} -eq 0 ]; then exit 0; fi
+report() { # what the tests are going to use
+	local c found=()
+	for c in clang clang-{14..30} bpf-gcc bpf-unknown-none-gcc; do
+		if have "$c"; then found+=("$c $("$c" -dumpfullversion 2>/dev/null || "$c" -dumpversion)"); fi
+	done
+	found+=("$(bpftool version | head -n 1)")
+	printf 'testing with: %s' "${found[0]}"
+	printf ', %s' "${found[@]:1}"
+	echo
+}
+
+if [ ${#missing[@]} -eq 0 ]; then
+	report
+	exit 0
+fi
 
 root=()
 if [ "$(id -u)" != 0 ]; then root=(sudo -n); fi
@@ -39,7 +53,7 @@ if have apt-get && { [ ${#root[@]} -eq 0 ] || { have sudo && sudo -n true 2>/dev
 	echo "installing ${missing[*]}"
 	export DEBIAN_FRONTEND=noninteractive
 	"${root[@]}" apt-get -q update &&
-		"${root[@]}" apt-get -q install -y --no-install-recommends "${missing[@]}" && exit 0
+		"${root[@]}" apt-get -q install -y --no-install-recommends "${missing[@]}" && hash -r && report && exit 0
 fi
 
 {
