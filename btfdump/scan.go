@@ -13,8 +13,8 @@ func (l *level) order() binary.ByteOrder {
 // known from single types: the size of a pointer, how bitfields are written.
 func (l *level) scan() error {
 	order := l.order()
-	l.offsets = make([]uint32, 0, len(l.types)/28)
-	l.kinds = make([]Kind, 0, len(l.types)/28)
+	l.offsets = make([]uint32, 0, len(l.types)/24)
+	l.kinds = make([]Kind, 0, len(l.types)/24)
 	for off := 0; off < len(l.types); {
 		id := l.firstRaw + TypeID(len(l.offsets))
 		if id >= maxTypes {

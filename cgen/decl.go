@@ -28,8 +28,12 @@ func (p *printer) body(t btfdump.Type) {
 	// Its members have a name space of their own.
 	outer := p.members
 	p.members = memberSet{}
+	if n := len(p.spare); n > 0 {
+		p.members, p.spare = p.spare[n-1], p.spare[:n-1]
+		p.members.reset()
+	}
 	p.braces(t)
-	p.members = outer
+	p.members, p.spare = outer, append(p.spare, p.members)
 }
 
 // braces prints the members of a record and its attributes.

@@ -101,6 +101,7 @@ type printer struct {
 	indent  int
 	layers  []layer   // of the declarators being printed, the outermost first
 	members memberSet // of the record being printed
+	spare   []memberSet
 	ints    intCache
 	used    used  // by what has been printed so far
 	err     error // the first one; what is printed after it is not used
