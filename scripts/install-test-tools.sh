@@ -23,12 +23,15 @@ need() { # need PACKAGE COMMAND...: PACKAGE is missing unless a COMMAND is there
 if [ "${CI:-}" = true ]; then
 	for v in 14 16 19 22; do need "clang-$v" "clang-$v"; done
 	need gcc-bpf bpf-gcc bpf-unknown-none-gcc
-	need xz-utils xz
 	need make make
 else
 	need clang clang clang-{14..30}
 fi
 need bpftool bpftool
+# What the tests pack kernels with.
+for c in gzip bzip2 zstd lz4 lzop cpio; do need $c $c; done
+need xz-utils xz
+need dpkg dpkg-deb
 [ -e /usr/include/bpf/bpf_helpers.h ] || missing+=(libbpf-dev)
 
 report() { # what the tests are going to use
