@@ -23,6 +23,9 @@ func (v *View) Subset(set *Set) ([]byte, error) {
 			keep.Add(t.ID())
 		}
 	}
+	if long := v.top().longType(); long != 0 {
+		keep.Add(long)
+	}
 	for id := range keep.All() {
 		w.next(id)
 	}
@@ -97,6 +100,23 @@ func Rebase(split, base *View, ids []TypeID) ([]byte, error) {
 		w.copyType(t)
 	}
 	return w.bytes(), nil
+}
+
+// longType returns the ID of the int that told the size of a pointer, 0 if there
+// is none.
+func (l *level) longType() TypeID {
+	for ; l != nil; l = l.base {
+		for i, k := range l.kinds {
+			if k != KindInt {
+				continue
+			}
+			t := l.typeRaw(l.firstRaw + TypeID(i))
+			if isLong(t.Name()) && t.Size() == l.pointerSize {
+				return l.first + TypeID(i)
+			}
+		}
+	}
+	return 0
 }
 
 // A writer puts types of a view together to a new blob.

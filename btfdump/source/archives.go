@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -169,6 +170,9 @@ func (s *search) members(next func() (string, int64, io.Reader, error)) error {
 	case skipped != nil:
 		return skipped
 	}
+	if len(s.others) > 0 {
+		return fmt.Errorf("%w of the release %s: what is there is %s", ErrNoBTF, quoted(s.wants.release), strings.Join(s.others, ", "))
+	}
 	return fmt.Errorf("%w: the archive has no kernel image in it (looked for boot/vmlinuz-*, lib/modules/*/vmlinuz and the like)", ErrNoBTF)
 }
 
@@ -184,10 +188,11 @@ func (s *search) wanted(path string, content *input) bool {
 	if !s.wants.kernel {
 		return false
 	}
-	if s.wants.release != "" {
-		if release := releaseInPath(path); release != "" && release != s.wants.release {
-			return false
+	if release := releaseInPath(path); s.wants.release != "" && release != "" && release != s.wants.release {
+		if isKernelName(base) && len(s.others) < maxAttempts && !slices.Contains(s.others, release) {
+			s.others = append(s.others, release)
 		}
+		return false
 	}
 	if isKernelName(base) {
 		return true

@@ -76,8 +76,9 @@ type search struct {
 	wants  wants
 	budget *budget
 	found  []Found
-	missed []Found // what was looked at and has no BTF
-	layers []Layer // the way to where the search is
+	missed []Found  // what was looked at and has no BTF
+	layers []Layer  // the way to where the search is
+	others []string // releases of kernels in an archive that were not asked for
 
 	// What headers on the way have told. It holds for what is below them.
 	known struct{ release, arch, module string }

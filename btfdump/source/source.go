@@ -45,6 +45,20 @@ type Kernel struct {
 	Origin *Found
 }
 
+// A SearchError is the error of an input in which no BTF was found, or which
+// can't be read.
+type SearchError struct {
+	Input string
+	// Looked has what was looked at and has no BTF: ELF files.
+	Looked []Found
+	Err    error
+}
+
+func (e *SearchError) Error() string { return e.Input + ": " + e.Err.Error() }
+
+// Unwrap returns the error without the input's name.
+func (e *SearchError) Unwrap() error { return e.Err }
+
 // Options are the parts of Open that have a useful default.
 type Options struct {
 	// Stdin is what the input "-" reads; nil stands for os.Stdin.
@@ -129,7 +143,7 @@ func openFile(input string, requests moduleRequests, opts Options, live liveKern
 	name := inputName(input)
 	s, err := find(input, wants{kernel: true, release: opts.Release, modules: requests.names, all: requests.all}, opts)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, &SearchError{Input: name, Looked: s.missed, Err: err}
 	}
 	origin, err := s.pickKernel(opts.Release)
 	if err != nil {
@@ -180,13 +194,13 @@ func find(input string, w wants, opts Options) (*search, error) {
 	}
 	file, err := os.Open(input)
 	if err != nil {
-		return nil, plainPathError(err)
+		return s, plainPathError(err)
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	switch {
 	case err != nil:
-		return nil, plainPathError(err)
+		return s, plainPathError(err)
 	case info.IsDir():
 		return s, s.tree(input, opts)
 	case !info.Mode().IsRegular():

@@ -30,6 +30,12 @@ func isSplit(raw []byte) bool {
 	return start < uint64(len(raw)) && raw[start] != 0
 }
 
+// isEmpty says whether BTF has no types, as that of modules without any of their
+// own.
+func isEmpty(raw []byte) bool {
+	return len(raw) >= 24 && binary.LittleEndian.Uint32(raw[12:]) == 0
+}
+
 // open returns a view of the module's types on base, the types of the kernel, or
 // module, called baseName.
 func (m module) open(base *btfdump.View, baseName, release string) (*btfdump.View, error) {
@@ -43,7 +49,7 @@ func (m module) open(base *btfdump.View, baseName, release string) (*btfdump.Vie
 			return nil, fmt.Errorf("%s: its own base (section .BTF.base) does not fit %s: %w", m.origin, baseName, err)
 		}
 		raw = relocated
-	} else if len(raw) > 24 && !isSplit(raw) {
+	} else if !isSplit(raw) && !isEmpty(raw) {
 		return nil, fmt.Errorf("%s has the types of a whole kernel or program, not those that a module adds to %s", m.origin, baseName)
 	}
 	split, err := btfdump.NewSplit(raw, base)

@@ -139,10 +139,13 @@ _btfgen() {
 	-m | --module)
 		mapfile -t COMPREPLY < <(compgen -W "all $(ls /sys/kernel/btf 2>/dev/null | grep -vx vmlinux)" -- "$cur"; compgen -f -- "$cur")
 		return ;;
-	-i | --input)
+	-i | --input | --base)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return ;;
-	--spdx) return ;;
+	--format)
+		mapfile -t COMPREPLY < <(compgen -W "h btf" -- "$cur")
+		return ;;
+	--spdx | --release | --max-size) return ;;
 	completion)
 		mapfile -t COMPREPLY < <(compgen -W "bash zsh fish" -- "$cur")
 		return ;;
@@ -150,7 +153,7 @@ _btfgen() {
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "@FLAGS@" -- "$cur")
 	else
-		mapfile -t COMPREPLY < <(((COMP_CWORD == 1)) && compgen -W completion -- "$cur"; compgen -f -- "$cur")
+		mapfile -t COMPREPLY < <(((COMP_CWORD == 1)) && compgen -W "completion info" -- "$cur"; compgen -f -- "$cur")
 	fi
 }
 complete -o filenames -F _btfgen btfgen
@@ -177,8 +180,10 @@ func zshScript(flags []cli.Flag) string {
 			action = ":type:_btfgen_types"
 		case f.long == "module":
 			action = ":module:_btfgen_modules"
-		case f.long == "input":
+		case f.long == "input" || f.long == "base":
 			action = ":file:_files"
+		case f.long == "format":
+			action = ":format:(h btf)"
 		case f.takesValue:
 			action = ":" + f.long + ":"
 		}
@@ -211,6 +216,7 @@ func fishScript(flags []cli.Flag) string {
 	var b strings.Builder
 	b.WriteString(`# fish completion for btfgen: btfgen completion fish > ~/.config/fish/completions/btfgen.fish
 complete -c btfgen -n __fish_is_first_token -a completion -d 'print a completion script'
+complete -c btfgen -n __fish_is_first_token -a info -d 'tell what is in a file'
 complete -c btfgen -f -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
 `)
 	for _, f := range completedFlags(flags) {
@@ -223,8 +229,10 @@ complete -c btfgen -f -n '__fish_seen_subcommand_from completion' -a 'bash zsh f
 			b.WriteString(` -x -a '(btfgen completion types (commandline -ct | string replace -r "^--type=" "") 2>/dev/null)'`)
 		case f.long == "module":
 			b.WriteString(` -r -F -a 'all (ls /sys/kernel/btf 2>/dev/null | string match -v vmlinux)'`)
-		case f.long == "input":
+		case f.long == "input" || f.long == "base":
 			b.WriteString(" -r -F")
+		case f.long == "format":
+			b.WriteString(" -x -a 'h btf'")
 		case f.takesValue:
 			b.WriteString(" -x")
 		}

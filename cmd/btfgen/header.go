@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -18,8 +17,12 @@ import (
 // headerFlags are the flags of the default command.
 func headerFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "input", Aliases: []string{"i"}, Usage: "kernel to read: a `FILE` of raw BTF or ELF; \"-\": standard input; default: the running one"},
-		&cli.StringSliceFlag{Name: "module", Aliases: []string{"m"}, Usage: "add a `MODULE`: a .ko or BTF file, a loaded one's name, or \"all\" of those; repeatable"},
+		&cli.StringFlag{Name: "input", Aliases: []string{"i"}, Usage: "kernel to read: a `FILE`, directory, prog:ID, map:ID or btf:ID; \"-\": standard input; default: the running one"},
+		&cli.StringSliceFlag{Name: "module", Aliases: []string{"m"}, Usage: "add a `MODULE`: a file, the name of one that is loaded or in INPUT's package or tree, or \"all\" of those; repeatable"},
+		&cli.StringFlag{Name: "base", Usage: "the kernel that a module stands on, if the input is a module: a `FILE` as for --input"},
+		&cli.StringFlag{Name: "release", Usage: "the `RELEASE` to read where the input has several kernels, as uname -r prints it"},
+		&cli.StringFlag{Name: "max-size", Usage: "let a file or layer unpack to `SIZE` bytes (K, M, G may follow) rather than 1G"},
+		&cli.StringFlag{Name: "format", Usage: "make a header (`FORMAT` h) or BTF (btf), whatever the output is called"},
 		&cli.StringSliceFlag{Name: "type", Usage: "only types whose names match `GLOB`, and what they need; repeatable"},
 		&cli.BoolFlag{Name: "no-kfuncs", Usage: "leave out the prototypes of kfuncs"},
 		&cli.StringFlag{Name: "spdx", Usage: "name the header's licence in its first line, by an SPDX `ID`"},
@@ -32,26 +35,29 @@ func headerFlags() []cli.Flag {
 // A headerRequest is what the user asked for.
 type headerRequest struct {
 	output  string
+	format  string // "h" or "btf"
 	input   string
 	modules []string
 	types   []string // sorted, each once
+	source  source.Options
 	options cgen.Options
 	check   bool
-	stdin   io.Reader
 }
 
-// header is the default command: it makes a C header.
+// header is the default command: it makes a C header, or BTF.
 func header(c *cli.Context) error {
 	request, err := newHeaderRequest(c)
 	if err != nil {
 		return err
 	}
 	console := newConsole(c.App.ErrWriter, c.Bool("quiet"))
-	text, err := makeHeader(request, console)
+	text, err := request.make(console)
 	if err != nil {
 		return err
 	}
 	switch {
+	case request.check && request.format == "btf":
+		return checkBinary(request.output, text, console)
 	case request.check:
 		return check(request.output, text, c.App.Writer, console)
 	case request.output == "-":
@@ -88,7 +94,7 @@ func newHeaderRequest(c *cli.Context) (headerRequest, error) {
 		modules: c.StringSlice("module"),
 		types:   c.StringSlice("type"),
 		check:   c.Bool("check"),
-		stdin:   c.App.Reader,
+		source:  source.Options{Stdin: c.App.Reader, Base: c.String("base"), Release: c.String("release")},
 		options: cgen.Options{
 			Kfuncs:       !c.Bool("no-kfuncs"),
 			Version:      c.App.Version,
@@ -97,8 +103,18 @@ func newHeaderRequest(c *cli.Context) (headerRequest, error) {
 		},
 	}
 	var err error
-	if r.output, err = outputName(c.Args().Slice()); err != nil {
+	if r.output, r.format, err = outputName(c.Args().Slice(), c.String("format")); err != nil {
 		return r, err
+	}
+	if r.source.MaxSize, err = parseSize(c.String("max-size")); err != nil {
+		return r, err
+	}
+	if r.format == "btf" {
+		for _, flag := range []string{"no-kfuncs", "spdx", "no-provenance"} {
+			if c.IsSet(flag) {
+				return r, fmt.Errorf("--%s is for headers, and %s is to be BTF: leave it out", flag, r.output)
+			}
+		}
 	}
 	if r.check && r.output == "-" {
 		return r, errors.New("--check compares with a file: name one instead of \"-\"")
@@ -126,20 +142,44 @@ func newHeaderRequest(c *cli.Context) (headerRequest, error) {
 	return r, nil
 }
 
-// outputName returns the one argument, after whose suffix it is decided what is
-// made.
-func outputName(args []string) (string, error) {
+// outputName returns the one argument, and what is made: by its suffix, unless
+// --format says it.
+func outputName(args []string, format string) (name, what string, err error) {
 	switch len(args) {
 	case 0:
-		return "", errors.New("name the header to write, as in: btfgen vmlinux.h (or - for standard output); btfgen --help tells more")
+		return "", "", errors.New("name the header to write, as in: btfgen vmlinux.h (or - for standard output); btfgen --help tells more")
 	case 1:
 	default:
-		return "", fmt.Errorf("there can be one output, but %d were given: %q", len(args), args)
+		return "", "", fmt.Errorf("there can be one output, but %d were given: %q", len(args), args)
 	}
-	if output := args[0]; output == "-" || filepath.Ext(output) == ".h" {
-		return output, nil
+	suffix := strings.TrimPrefix(filepath.Ext(args[0]), ".")
+	switch {
+	case format == "h" || format == "btf":
+		return args[0], format, nil
+	case format != "":
+		return "", "", fmt.Errorf("there is no format %q: --format h makes a header, --format btf makes BTF", format)
+	case args[0] == "-":
+		return args[0], "h", nil
+	case suffix == "h" || suffix == "btf":
+		return args[0], suffix, nil
 	}
-	return "", fmt.Errorf("the output's name says what is made, and %q is no C header: name it *.h, or - for standard output", args[0])
+	return "", "", fmt.Errorf("the output's name says what is made, and %q is neither a C header nor BTF: name it *.h or *.btf, or - for a header on standard output", args[0])
+}
+
+// parseSize reads a number of bytes such as 512M; "" is 0.
+func parseSize(text string) (int64, error) {
+	if text == "" {
+		return 0, nil
+	}
+	digits, shift := text, 0
+	if i := strings.IndexByte("KMG", strings.ToUpper(text)[len(text)-1]); i >= 0 {
+		digits, shift = text[:len(text)-1], 10*(i+1)
+	}
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || n <= 0 || n > 1<<62>>shift {
+		return 0, fmt.Errorf("--max-size %q is no size: give a number of bytes, such as 4G or 500M", text)
+	}
+	return n << shift, nil
 }
 
 // checkPattern refuses patterns of --type with characters that no name in BTF
@@ -157,11 +197,11 @@ func checkPattern(pattern string) error {
 	return nil
 }
 
-// makeHeader reads the kernel and returns the header's text.
-func makeHeader(r headerRequest, console *console) ([]byte, error) {
+// make reads the kernel and returns the output's content.
+func (r headerRequest) make(console *console) ([]byte, error) {
 	defer console.end()
 	console.begin("reading the kernel's types")
-	kernel, err := source.Open(r.input, r.modules, source.Options{Stdin: r.stdin})
+	kernel, err := source.Open(r.input, r.modules, r.source)
 	if err != nil {
 		return nil, err
 	}
@@ -170,6 +210,10 @@ func makeHeader(r headerRequest, console *console) ([]byte, error) {
 		if set, err = selectTypes(kernel.View, r.types); err != nil {
 			return nil, err
 		}
+	}
+	if r.format == "btf" {
+		console.begin("writing BTF")
+		return r.rawBTF(kernel, set)
 	}
 	r.options.Release = kernel.Release
 	console.begin("deciding on names and order")
@@ -183,6 +227,22 @@ func makeHeader(r headerRequest, console *console) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", r.origin(), err)
 	}
 	return text, nil
+}
+
+// rawBTF returns the BTF as it was found; if types or modules were asked for,
+// those types in BTF of its own.
+func (r headerRequest) rawBTF(kernel *source.Kernel, set *btfdump.Set) ([]byte, error) {
+	switch {
+	case set == nil && len(r.modules) == 0 && kernel.Origin != nil:
+		return kernel.Origin.Raw, nil
+	case set == nil && len(r.modules) == 0:
+		return kernel.View.Raw(), nil
+	}
+	raw, err := kernel.View.Subset(set)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.origin(), err)
+	}
+	return raw, nil
 }
 
 // origin names what was read, for errors about the types in it.
