@@ -135,12 +135,15 @@ func findBase(input string, m module, opts Options, live liveKernel) (*Kernel, e
 		}
 		return kernel, nil
 	}
+	around := "it is not in a tree around the file"
 	if dir := releaseDir(input); dir != "" {
 		inner := opts
 		inner.Release = filepath.Base(dir)
-		if kernel, err := openFile(dir, moduleRequests{}, inner, live); err == nil {
+		kernel, err := openFile(dir, moduleRequests{}, inner, live)
+		if err == nil {
 			return kernel, nil
 		}
+		around = err.Error()
 	}
 	release := live.release()
 	if m.release == "" || m.release == release {
@@ -154,7 +157,7 @@ func findBase(input string, m module, opts Options, live liveKernel) (*Kernel, e
 			}
 		}
 	}
-	return nil, fmt.Errorf("%w: %s has the types that a module adds to a kernel's%s, and that kernel is not at hand (it is not in a tree around the file, and not the running one): name it with --base, or give it with -i and the module with -m", errNoBase, inputName(input), ofRelease(m.release))
+	return nil, fmt.Errorf("%w: %s has the types that a module adds to a kernel's%s, and that kernel is not at hand (it is not the running one; %s): name it with --base, or give it with -i and the module with -m", errNoBase, inputName(input), ofRelease(m.release), around)
 }
 
 // releaseDir returns the directory lib/modules/RELEASE that a module's file
