@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -11,25 +12,21 @@ import (
 	"github.com/btfgen/btfgen/btfdump"
 	"github.com/btfgen/btfgen/btfdump/source"
 	"github.com/btfgen/btfgen/cgen"
+	"github.com/btfgen/btfgen/cgen/verify"
 	"github.com/urfave/cli/v2"
 )
 
 // headerFlags are the flags of the default command.
 func headerFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "input", Aliases: []string{"i"}, Usage: "kernel to read: a `FILE`, directory, prog:ID, map:ID or btf:ID; \"-\": standard input; default: the running one"},
-		&cli.StringSliceFlag{Name: "module", Aliases: []string{"m"}, Usage: "add a `MODULE`: a file, the name of one that is loaded or in INPUT's package or tree, or \"all\" of those; repeatable"},
-		&cli.StringFlag{Name: "base", Usage: "the kernel that a module stands on, if the input is a module: a `FILE` as for --input"},
-		&cli.StringFlag{Name: "release", Usage: "the `RELEASE` to read where the input has several kernels, as uname -r prints it"},
-		&cli.StringFlag{Name: "max-size", Usage: "let a file or layer unpack to `SIZE` bytes (K, M, G may follow) rather than 1G"},
+	return append(append(inputFlags(), []cli.Flag{
 		&cli.StringFlag{Name: "format", Usage: "make a header (`FORMAT` h) or BTF (btf), whatever the output is called"},
-		&cli.StringSliceFlag{Name: "type", Usage: "only types whose names match `GLOB`, and what they need; repeatable"},
 		&cli.BoolFlag{Name: "no-kfuncs", Usage: "leave out the prototypes of kfuncs"},
 		&cli.StringFlag{Name: "spdx", Usage: "name the header's licence in its first line, by an SPDX `ID`"},
 		&cli.BoolFlag{Name: "no-provenance", Usage: "leave out the comment that says what the header was made from"},
 		&cli.BoolFlag{Name: "check", Usage: "write nothing; show how OUTPUT differs from what would be written"},
+		&cli.BoolFlag{Name: "verify", Usage: "write the header only if clang confirms every size, offset, type and value"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print only errors and what was asked for"},
-	}
+	}...), compilerFlags()...)
 }
 
 // A headerRequest is what the user asked for.
@@ -42,6 +39,10 @@ type headerRequest struct {
 	source  source.Options
 	options cgen.Options
 	check   bool
+
+	verify    bool
+	compilers []string // to verify with; none: the default one
+	fast      bool     // to verify
 }
 
 // header is the default command: it makes a C header, or BTF.
@@ -51,7 +52,7 @@ func header(c *cli.Context) error {
 		return err
 	}
 	console := newConsole(c.App.ErrWriter, c.Bool("quiet"))
-	text, err := request.make(console)
+	text, err := request.make(console, c.App.Writer)
 	if err != nil {
 		return err
 	}
@@ -94,7 +95,7 @@ func newHeaderRequest(c *cli.Context) (headerRequest, error) {
 		modules: c.StringSlice("module"),
 		types:   c.StringSlice("type"),
 		check:   c.Bool("check"),
-		source:  source.Options{Stdin: c.App.Reader, Base: c.String("base"), Release: c.String("release")},
+		verify:  c.Bool("verify"), compilers: c.StringSlice("clang"), fast: c.Bool("fast"),
 		options: cgen.Options{
 			Kfuncs:       !c.Bool("no-kfuncs"),
 			Version:      c.App.Version,
@@ -106,11 +107,11 @@ func newHeaderRequest(c *cli.Context) (headerRequest, error) {
 	if r.output, r.format, err = outputName(c.Args().Slice(), c.String("format")); err != nil {
 		return r, err
 	}
-	if r.source.MaxSize, err = parseSize(c.String("max-size")); err != nil {
+	if r.source, err = sourceOptions(c); err != nil {
 		return r, err
 	}
 	if r.format == "btf" {
-		for _, flag := range []string{"no-kfuncs", "spdx", "no-provenance"} {
+		for _, flag := range []string{"no-kfuncs", "spdx", "no-provenance", "verify"} {
 			if c.IsSet(flag) {
 				return r, fmt.Errorf("--%s is for headers, and %s is to be BTF: leave it out", flag, r.output)
 			}
@@ -118,6 +119,9 @@ func newHeaderRequest(c *cli.Context) (headerRequest, error) {
 	}
 	if r.check && r.output == "-" {
 		return r, errors.New("--check compares with a file: name one instead of \"-\"")
+	}
+	if (r.fast || len(r.compilers) > 0) && !r.verify {
+		return r, errors.New("--clang and --fast say how to verify: add --verify")
 	}
 	if c.IsSet("input") && r.input == "" {
 		return r, errors.New("--input is empty: name a file, or leave the flag out for the running kernel")
@@ -166,22 +170,6 @@ func outputName(args []string, format string) (name, what string, err error) {
 	return "", "", fmt.Errorf("the output's name says what is made, and %q is neither a C header nor BTF: name it *.h or *.btf, or - for a header on standard output", args[0])
 }
 
-// parseSize reads a number of bytes such as 512M; "" is 0.
-func parseSize(text string) (int64, error) {
-	if text == "" {
-		return 0, nil
-	}
-	digits, shift := text, 0
-	if i := strings.IndexByte("KMG", strings.ToUpper(text)[len(text)-1]); i >= 0 {
-		digits, shift = text[:len(text)-1], 10*(i+1)
-	}
-	n, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || n <= 0 || n > 1<<62>>shift {
-		return 0, fmt.Errorf("--max-size %q is no size: give a number of bytes, such as 4G or 500M", text)
-	}
-	return n << shift, nil
-}
-
 // checkPattern refuses patterns of --type with characters that no name in BTF
 // has. Patterns are repeated in the header's first comment.
 func checkPattern(pattern string) error {
@@ -197,8 +185,9 @@ func checkPattern(pattern string) error {
 	return nil
 }
 
-// make reads the kernel and returns the output's content.
-func (r headerRequest) make(console *console) ([]byte, error) {
+// make reads the kernel and returns the output's content, a header verified if
+// that is asked for. What verifying finds is printed to out.
+func (r headerRequest) make(console *console, out io.Writer) ([]byte, error) {
 	defer console.end()
 	console.begin("reading the kernel's types")
 	kernel, err := source.Open(r.input, r.modules, r.source)
@@ -225,6 +214,12 @@ func (r headerRequest) make(console *console) ([]byte, error) {
 	text, err := plan.Print()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.origin(), err)
+	}
+	if r.verify {
+		opts := verify.Options{Fast: r.fast, Progress: console.begin}
+		if err := verified(text, r.output, kernel.View, set, r.compilers, opts, out); err != nil {
+			return nil, err
+		}
 	}
 	return text, nil
 }

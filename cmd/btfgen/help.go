@@ -39,6 +39,7 @@ const helpTemplate = `{{.Name}} makes a C header from the types of a Linux kerne
 USAGE
    btfgen [flags] OUTPUT                 flags may stand before and after OUTPUT
    btfgen info [flags] [FILE]            what is in a kernel's file, and what is off with it
+   btfgen verify [flags] HEADER          does a header tell the truth? btfgen verify --help
    btfgen completion bash|zsh|fish       print a script that completes btfgen's command line
 
    OUTPUT is the header to write, named *.h, or BTF, named *.btf; "-" writes to standard output.
@@ -60,6 +61,7 @@ EXAMPLES
                                          only these types and what they need
    btfgen --type task_struct slim.btf    the same as BTF
    btfgen --check vmlinux.h              is the file still what btfgen would write?
+   btfgen --verify vmlinux.h             written only if clang agrees with every type in it
    btfgen --no-kfuncs --spdx GPL-2.0 vmlinux.h
                                          no kfunc prototypes, a licence in the first line
 
@@ -68,5 +70,5 @@ FLAGS
    {{.}}{{end}}
 
 EXIT CODE
-   0 done · 1 --check found a difference · 2 wrong usage or unreadable input
+   0 done · 1 --check or --verify found a difference · 2 wrong usage or unreadable input
 `

@@ -29,12 +29,7 @@ FLAGS
 EXIT CODE
    0 there is BTF · 1 there is none · 2 wrong usage or unreadable input
 `,
-		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "json", Usage: "print JSON"},
-			&cli.StringFlag{Name: "base", Usage: "the kernel that a module stands on: a `FILE` as the input"},
-			&cli.StringFlag{Name: "release", Usage: "the `RELEASE` to read where the input has several kernels"},
-			&cli.StringFlag{Name: "max-size", Usage: "let a file or layer unpack to `SIZE` bytes (K, M, G may follow) rather than 1G"},
-		},
+		Flags:  append(openFlags(), &cli.BoolFlag{Name: "json", Usage: "print JSON"}),
 		Action: info,
 	}
 }
@@ -112,11 +107,11 @@ func info(c *cli.Context) error {
 			return errors.New("the file's name is empty: leave it out for the running kernel")
 		}
 	}
-	maxSize, err := parseSize(c.String("max-size"))
+	options, err := sourceOptions(c)
 	if err != nil {
 		return err
 	}
-	kernel, err := source.Open(input, nil, source.Options{Stdin: c.App.Reader, Base: c.String("base"), Release: c.String("release"), MaxSize: maxSize})
+	kernel, err := source.Open(input, nil, options)
 	var search *source.SearchError
 	var r report
 	switch {
@@ -344,12 +339,4 @@ func examine(kernel *source.Kernel) []string {
 		add("the module was built outside of the kernel's tree: it has a base of its own (.BTF.base, %s bytes)", thousands(len(kernel.Origin.Base)))
 	}
 	return remarks
-}
-
-// count is a number with what it counts.
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return thousands(n) + " " + what + "s"
 }
