@@ -336,3 +336,35 @@ func TestSameTypeTellsDifferences(t *testing.T) {
 		t.Errorf("got %v", same)
 	}
 }
+
+// FuzzSubset writes all types of a view, and those that some of them need, and
+// compares what is read back.
+func FuzzSubset(f *testing.F) {
+	fuzzSeeds(f)
+	f.Fuzz(func(t *testing.T, raw, split []byte) {
+		base, err := btfdump.New(raw)
+		if err != nil {
+			return
+		}
+		views := []*btfdump.View{base}
+		if v, err := btfdump.NewSplit(split, base); err == nil {
+			views = append(views, v)
+		}
+		for _, view := range views {
+			for typ := range view.All() {
+				if typ.Kind() > btfdump.KindEnum64 {
+					return // can't be renumbered
+				}
+			}
+			checkSubset(t, view, nil)
+			checkSubset(t, view, view.Closure(some(view, 1), btfdump.PointersForward))
+			var every []btfdump.TypeID
+			for typ := range view.All() {
+				if typ.ID()%3 == 0 {
+					every = append(every, typ.ID())
+				}
+			}
+			checkSubset(t, view, view.Closure(every, btfdump.PointersForward))
+		}
+	})
+}
