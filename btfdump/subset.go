@@ -23,7 +23,7 @@ func (v *View) Subset(set *Set) ([]byte, error) {
 			keep.Add(t.ID())
 		}
 	}
-	if long := v.top().longType(); long != 0 {
+	if long := v.longType(); long != 0 {
 		keep.Add(long)
 	}
 	for id := range keep.All() {
@@ -102,18 +102,12 @@ func Rebase(split, base *View, ids []TypeID) ([]byte, error) {
 	return w.bytes(), nil
 }
 
-// longType returns the ID of the int that told the size of a pointer, 0 if there
-// is none.
-func (l *level) longType() TypeID {
-	for ; l != nil; l = l.base {
-		for i, k := range l.kinds {
-			if k != KindInt {
-				continue
-			}
-			t := l.typeRaw(l.firstRaw + TypeID(i))
-			if isLong(t.Name()) && t.Size() == l.pointerSize {
-				return l.first + TypeID(i)
-			}
+// longType returns the ID of the first int that tells the size of a pointer, as
+// noteInt finds it; 0 if there is none.
+func (v *View) longType() TypeID {
+	for t := range v.All() {
+		if t.Kind() == KindInt && int(t.Size()) == v.PointerSize() && isLong(t.Name()) {
+			return t.ID()
 		}
 	}
 	return 0

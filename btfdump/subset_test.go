@@ -89,8 +89,11 @@ func checkSubset(t *testing.T, view *btfdump.View, set *btfdump.Set) []byte {
 	hasLong := set == nil
 	for typ := range view.All() {
 		isLong := false // the one type that nobody needs to ask for
-		if name := typ.Name(); !hasLong && typ.Kind() == btfdump.KindInt && (name == "long int" || name == "long unsigned int") {
-			hasLong, isLong = true, true
+		if !hasLong && typ.Kind() == btfdump.KindInt && int(typ.Size()) == view.PointerSize() {
+			switch typ.Name() {
+			case "long", "long int", "long unsigned int", "unsigned long":
+				hasLong, isLong = true, true
+			}
 		}
 		if id := typ.ID(); isLong || set == nil || set.Has(id) || typ.Kind() == btfdump.KindDeclTag && set.Has(typ.Ref()) {
 			ids = append(ids, id)
