@@ -19,7 +19,11 @@ func (v *View) Subset(set *Set) ([]byte, error) {
 	w := newWriter(v)
 	keep := v.NewSet()
 	for t := range v.All() {
-		if in(t.ID()) || t.Kind() == KindDeclTag && in(t.Ref()) {
+		about := t.ID()
+		if t.Kind() == KindDeclTag {
+			about = t.Ref() // which a forward declaration can't stand for
+		}
+		if in(about) {
 			keep.Add(t.ID())
 		}
 	}

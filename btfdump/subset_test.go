@@ -95,7 +95,11 @@ func checkSubset(t *testing.T, view *btfdump.View, set *btfdump.Set) []byte {
 				hasLong, isLong = true, true
 			}
 		}
-		if id := typ.ID(); isLong || set == nil || set.Has(id) || typ.Kind() == btfdump.KindDeclTag && set.Has(typ.Ref()) {
+		id, about := typ.ID(), typ.ID()
+		if typ.Kind() == btfdump.KindDeclTag {
+			about = typ.Ref()
+		}
+		if isLong || set == nil || set.Has(about) {
 			ids = append(ids, id)
 			copyOf[id] = btfdump.TypeID(len(ids))
 		}
