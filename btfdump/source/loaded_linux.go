@@ -74,67 +74,56 @@ func explainLoaded(err error) error {
 }
 
 func programBTF(id ebpf.ProgramID, name string) (btf.ID, error) {
+	look := func(id uint32) (string, btf.ID, error) { return aboutProgram(ebpf.NewProgramFromID(ebpf.ProgramID(id))) }
 	if name != "" {
 		return named(name, func(last uint32) (uint32, error) {
 			next, err := ebpf.ProgramGetNextID(ebpf.ProgramID(last))
 			return uint32(next), err
-		}, func(id uint32) (string, btf.ID, error) {
-			p, err := ebpf.NewProgramFromID(ebpf.ProgramID(id))
-			if err != nil {
-				return "", 0, err
-			}
-			defer p.Close()
-			info, err := p.Info()
-			if err != nil {
-				return "", 0, err
-			}
-			btfID, _ := info.BTFID()
-			return info.Name, btfID, nil
-		})
+		}, look)
 	}
-	p, err := ebpf.NewProgramFromID(id)
-	if err != nil {
-		return 0, err
-	}
-	defer p.Close()
-	info, err := p.Info()
-	if err != nil {
-		return 0, err
-	}
-	btfID, _ := info.BTFID()
-	return btfID, nil
+	_, btfID, err := look(uint32(id))
+	return btfID, err
 }
 
 func mapBTF(id ebpf.MapID, name string) (btf.ID, error) {
+	look := func(id uint32) (string, btf.ID, error) { return aboutMap(ebpf.NewMapFromID(ebpf.MapID(id))) }
 	if name != "" {
 		return named(name, func(last uint32) (uint32, error) {
 			next, err := ebpf.MapGetNextID(ebpf.MapID(last))
 			return uint32(next), err
-		}, func(id uint32) (string, btf.ID, error) {
-			m, err := ebpf.NewMapFromID(ebpf.MapID(id))
-			if err != nil {
-				return "", 0, err
-			}
-			defer m.Close()
-			info, err := m.Info()
-			if err != nil {
-				return "", 0, err
-			}
-			btfID, _ := info.BTFID()
-			return info.Name, btfID, nil
-		})
+		}, look)
 	}
-	m, err := ebpf.NewMapFromID(id)
+	_, btfID, err := look(uint32(id))
+	return btfID, err
+}
+
+// aboutProgram returns the name and BTF of a program that was just opened, and
+// closes it.
+func aboutProgram(p *ebpf.Program, err error) (string, btf.ID, error) {
 	if err != nil {
-		return 0, err
+		return "", 0, err
+	}
+	defer p.Close()
+	info, err := p.Info()
+	if err != nil {
+		return "", 0, err
+	}
+	id, _ := info.BTFID()
+	return info.Name, id, nil
+}
+
+// aboutMap is aboutProgram for maps.
+func aboutMap(m *ebpf.Map, err error) (string, btf.ID, error) {
+	if err != nil {
+		return "", 0, err
 	}
 	defer m.Close()
 	info, err := m.Info()
 	if err != nil {
-		return 0, err
+		return "", 0, err
 	}
-	btfID, _ := info.BTFID()
-	return btfID, nil
+	id, _ := info.BTFID()
+	return info.Name, id, nil
 }
 
 // maxKernelName is how much of an object's name the kernel keeps, in bytes
@@ -175,26 +164,14 @@ func named(name string, next func(uint32) (uint32, error), look func(uint32) (st
 }
 
 func pinnedBTF(path string) (btf.ID, error) {
-	if p, err := ebpf.LoadPinnedProgram(path, &ebpf.LoadPinOptions{ReadOnly: false}); err == nil {
-		defer p.Close()
-		info, err := p.Info()
-		if err != nil {
-			return 0, err
-		}
-		btfID, _ := info.BTFID()
-		return btfID, nil
+	if _, id, err := aboutProgram(ebpf.LoadPinnedProgram(path, nil)); err == nil {
+		return id, nil
 	}
-	m, err := ebpf.LoadPinnedMap(path, &ebpf.LoadPinOptions{ReadOnly: true})
+	_, id, err := aboutMap(ebpf.LoadPinnedMap(path, &ebpf.LoadPinOptions{ReadOnly: true}))
 	if err != nil {
 		return 0, fmt.Errorf("it is neither a pinned program nor a pinned map that can be read: %w", err)
 	}
-	defer m.Close()
-	info, err := m.Info()
-	if err != nil {
-		return 0, err
-	}
-	btfID, _ := info.BTFID()
-	return btfID, nil
+	return id, nil
 }
 
 // rawOf returns the bytes of BTF that the kernel holds. Package btf would give
