@@ -30,6 +30,11 @@ func (v *View) Subset(set *Set) ([]byte, error) {
 	if long := v.longType(); long != 0 {
 		keep.Add(long)
 	}
+	for t := range v.All() {
+		if index := v.Resolve(t.ArrayIndex()); keep.Has(t.ID()) && v.Type(index).Kind() == KindInt && !keep.Has(t.ArrayIndex()) {
+			keep.Add(index)
+		}
+	}
 	for id := range keep.All() {
 		w.next(id)
 	}
@@ -44,10 +49,10 @@ func (v *View) Subset(set *Set) ([]byte, error) {
 		if t.Kind() >= numKinds {
 			return nil, &FormatError{ID: id, Kind: t.Kind(), Msg: "types of this kind can't be renumbered, since nothing tells where they refer to others"}
 		}
-		t.refs(func(_ uint32, ref TypeID) {
+		t.refs(func(at uint32, ref TypeID) {
 			target := v.Type(ref)
 			switch {
-			case ref == 0 || w.ids[ref] != 0:
+			case ref == 0 || w.ids[ref] != 0 || t.Kind() == KindArray && at == arrayIndexAt:
 			case (target.Kind().IsRecord() || target.Kind() == KindFwd) && target.HasName():
 				key := forwardKey(target)
 				if w.ids[ref] = declared[key]; w.ids[ref] == 0 {
@@ -171,8 +176,18 @@ func (w *writer) copyType(t Type) {
 	put := func(at, word uint32) { w.order.PutUint32(w.types[start+at:], word) }
 	put(0, w.name(t.Name()))
 	t.names(func(at uint32) { put(at, w.name(t.level.name(t.u32(at)))) })
-	t.refs(func(at uint32, ref TypeID) { put(at, uint32(w.ids[ref])) })
+	t.refs(func(at uint32, ref TypeID) {
+		if t.Kind() == KindArray && at == arrayIndexAt && w.ids[ref] == 0 {
+			ref = w.view.Resolve(ref)
+		}
+		put(at, uint32(w.ids[ref]))
+	})
 }
+
+// arrayIndexAt is where an array has the type of its index, in bytes from the
+// start of the type. No declaration needs that type, so a closure may lack it:
+// the int that it comes down to takes its place.
+const arrayIndexAt = 16
 
 // forwardKey is what a forward declaration of a record says: keyword and name.
 func forwardKey(t Type) string {
@@ -231,7 +246,7 @@ func (t Type) refs(f func(at uint32, ref TypeID)) {
 		word(8)
 	case k == KindArray:
 		word(12)
-		word(16)
+		word(arrayIndexAt)
 	}
 	switch k {
 	case KindStruct, KindUnion, KindFuncProto, KindDatasec:

@@ -36,7 +36,12 @@ func sameType(from, to *btfdump.View, a, b btfdump.Type, copyOf map[btfdump.Type
 		}
 		return nil
 	}
-	errs := []error{ref("its target", a.Ref(), b.Ref()), ref("its index", a.ArrayIndex(), b.ArrayIndex())}
+	errs := []error{ref("its target", a.Ref(), b.Ref())}
+	if _, ok := copyOf[a.ArrayIndex()]; ok {
+		errs = append(errs, ref("its index", a.ArrayIndex(), b.ArrayIndex()))
+	} else if x, y := from.Type(from.Resolve(a.ArrayIndex())), to.Type(b.ArrayIndex()); x.Kind() == btfdump.KindInt && (y.Kind() != btfdump.KindInt || x.Name() != y.Name()) {
+		errs = append(errs, fmt.Errorf("an array's index is %v %q in place of int %q", y.Kind(), y.Name(), x.Name()))
+	}
 	if a.ArrayLen() != b.ArrayLen() || a.IntEncoding() != b.IntEncoding() || a.IntBits() != b.IntBits() || a.Linkage() != b.Linkage() || a.ComponentIndex() != b.ComponentIndex() {
 		errs = append(errs, fmt.Errorf("%v %q: other words differ", a.Kind(), a.Name()))
 	}
@@ -87,6 +92,12 @@ func checkSubset(t *testing.T, view *btfdump.View, set *btfdump.Set) []byte {
 	copyOf := map[btfdump.TypeID]btfdump.TypeID{0: 0}
 	var ids []btfdump.TypeID
 	hasLong := set == nil
+	indexes := map[btfdump.TypeID]bool{}
+	for typ := range view.All() {
+		if i := typ.ArrayIndex(); i != 0 && set != nil && set.Has(typ.ID()) && !set.Has(i) && view.Type(view.Resolve(i)).Kind() == btfdump.KindInt {
+			indexes[view.Resolve(i)] = true
+		}
+	}
 	for typ := range view.All() {
 		isLong := false // the one type that nobody needs to ask for
 		if !hasLong && typ.Kind() == btfdump.KindInt && int(typ.Size()) == view.PointerSize() {
@@ -99,7 +110,7 @@ func checkSubset(t *testing.T, view *btfdump.View, set *btfdump.Set) []byte {
 		if typ.Kind() == btfdump.KindDeclTag {
 			about = typ.Ref()
 		}
-		if isLong || set == nil || set.Has(about) {
+		if isLong || indexes[id] || set == nil || set.Has(about) {
 			ids = append(ids, id)
 			copyOf[id] = btfdump.TypeID(len(ids))
 		}

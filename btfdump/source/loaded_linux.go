@@ -74,7 +74,9 @@ func explainLoaded(err error) error {
 }
 
 func programBTF(id ebpf.ProgramID, name string) (btf.ID, error) {
-	look := func(id uint32) (string, btf.ID, error) { return aboutProgram(ebpf.NewProgramFromID(ebpf.ProgramID(id))) }
+	look := func(id uint32) (string, btf.ID, error) {
+		return aboutProgram(ebpf.NewProgramFromID(ebpf.ProgramID(id)))
+	}
 	if name != "" {
 		return named(name, func(last uint32) (uint32, error) {
 			next, err := ebpf.ProgramGetNextID(ebpf.ProgramID(last))
