@@ -65,6 +65,7 @@ check_tools() {
 find_mirror() {
 	local mirror=${BTFGEN_CORPUS_MIRROR:-}
 	if [ -z "$mirror" ]; then
+		# shellcheck disable=SC2016 # apt expands it
 		mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
 	fi
 	[ -n "$mirror" ] || fail "apt on this machine knows no Debian archive: run apt-get update, or set BTFGEN_CORPUS_MIRROR to a mirror's URL"
@@ -109,7 +110,8 @@ configure() {
 }
 
 # kernel_packages METAPACKAGE: the packages that it depends on and that hold a
-# kernel or modules. From Linux 6.17 on they are more than one.
+# kernel, its modules or its configuration. They are one up to Linux 6.12 and
+# several in 7.2.
 kernel_packages() {
 	local seen=" $1 " queue=("$1") package
 	while [ ${#queue[@]} -gt 0 ]; do
@@ -118,7 +120,7 @@ kernel_packages() {
 			seen+="$package "
 			queue+=("$package")
 			if [[ $package =~ ^linux-[a-z]+-[0-9] ]]; then echo "$package"; fi
-		done < <(apt-cache depends --important "${queue[0]}" | sed -nE 's/^ *\|?(Pre)?Depends: (linux-(image|binary|modules)-.*)/\2/p')
+		done < <(apt-cache depends --important "${queue[0]}" | sed -nE 's/^ *\|?(Pre)?Depends: (linux-(image|binary|modules|base)-.*)/\2/p')
 		queue=("${queue[@]:1}")
 	done
 }
@@ -129,13 +131,15 @@ reason() { sed -n 's/^E: *//p' "$1" | head -n 1 | sed 's/ *\[IP:.*//'; }
 say() { echo "corpus.sh: $*" >&2; }
 
 # get METAPACKAGE: sees to it that the cache holds the kernel that this package
-# of the configured suite depends on. Sets kernel where it does, else problem;
-# neither if the suite does not have the package.
+# of the configured suite depends on. Sets kernel where it does; remark where
+# there is none to be had; problem where something failed.
 get() {
-	local dir names files image
+	local dir names files image found status
 	dir=$(dirname "$APT_CONFIG")
-	kernel='' problem=''
-	if ! apt-cache show --quiet=0 "$1" >/dev/null 2>&1; then return; fi
+	if ! apt-cache show "$1" >/dev/null 2>&1; then
+		remark="not in this suite"
+		return
+	fi
 	mapfile -t names < <(kernel_packages "$1")
 	image=$(printf '%s\n' "${names[@]}" | grep -m 1 '^linux-image-') || {
 		problem="$1 depends on no kernel image"
@@ -149,20 +153,26 @@ get() {
 	sed -E "s/^'.*' ([^ ]+) [0-9]+ SHA256:([0-9a-f]{64})$/\2  \1/" "$dir/uris" | sort -k 2 >"$dir/sums"
 	mapfile -t files < <(cut -d ' ' -f 3 "$dir/sums")
 
-	local found=${image#linux-image-}
+	found=${image#linux-image-}
 	if [ -e "$cache/kernels/$found/manifest" ] && cmp -s "$cache/kernels/$found/package" <(printf '%s\n' "${files[@]}"); then
 		kernel=$found
 		return
 	fi
 	if ! download "$dir" "${names[@]}"; then
 		problem=$(reason "$dir/log")
-	elif ! unpack "$found" "${files[@]}" 2>"$dir/log"; then
-		problem=$(tail -n 1 "$dir/log")
-	else
+		return
+	fi
+	say "unpacking $found"
+	status=0
+	unpack "$found" "${files[@]}" 2>"$dir/log" || status=$?
+	case $status in
+	0)
 		cat "$dir/log" >&2
 		kernel=$found
-	fi
-	[ -n "$kernel$problem" ] || problem="failed: see $dir/log"
+		;;
+	3) remark=$(tail -n 1 "$dir/log") ;;
+	*) problem=$(tail -n 1 "$dir/log") ;;
+	esac
 }
 
 # download DIR PACKAGE...: brings the files that DIR/sums lists to the cache.
@@ -178,14 +188,17 @@ download() {
 }
 
 # unpack KERNEL DEB...: makes the kernel's directory. It gets its name when all
-# is in it.
+# is in it. The status is that of extract.sh.
 unpack() {
-	local name=$1 tmp deb old=()
+	local name=$1 tmp deb status old=()
 	shift
 	mkdir -p "$cache/kernels"
 	tmp=$(mktemp -d "$cache/kernels/.new.XXXXXX") || return
-	say "unpacking $name" 2>&9
-	"$here/corpus/extract.sh" "$tmp" "${@/#/$cache/debs/}" || return
+	"$here/corpus/extract.sh" "$tmp" "${@/#/$cache/debs/}" || {
+		status=$?
+		rm -rf "$tmp"
+		return $status
+	}
 	printf '%s\n' "$@" >"$tmp/package" || return
 	(cd "$tmp" && find vmlinux.btf modules -name '*.btf' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum >manifest) || return
 	(cd "$tmp" && sha256sum "${@/#/../../debs/}" >>manifest) || return
@@ -214,7 +227,7 @@ sizes() {
 }
 
 fetch() {
-	local globs=("$@") suite row arch package failed=0 chosen=0 updated kernel problem mirror machine
+	local globs=("$@") suite row arch package failed=0 chosen=0 updated kernel remark problem mirror machine
 	check_tools
 	mirror=$(find_mirror)
 	machine=$(apt-config dump Acquire)
@@ -230,24 +243,25 @@ fetch() {
 			read -r arch package <<<"$row"
 			wanted "$suite/$package" "${globs[@]}" || continue
 			chosen=$((chosen + 1))
-			kernel='' problem=''
+			kernel='' remark='' problem=''
 			if [ "$updated" != "$arch" ]; then
 				configure "$suite" "$arch"
 				updated=$arch
 				if ! apt-get -q update --error-on=any >"$cache/apt/$suite-$arch/log" 2>&1; then
 					problem=$(reason "$cache/apt/$suite-$arch/log")
 					updated=
+					problem=${problem:-apt-get update failed}
 				fi
 			fi
 			[ -n "$problem" ] || get "$package"
 			rm -f "$cache/apt/$suite-$arch"/*.bin # apt's index of its lists, 80 MB
 			if [ -n "$kernel" ]; then
 				table+=("$suite $package $kernel $(sizes "$kernel")")
-			elif [ -n "$problem" ]; then
-				failed=$((failed + 1))
-				table+=("$suite $package FAILED: $problem")
+			elif [ -n "$remark" ]; then
+				table+=("$suite $package - $remark")
 			else
-				table+=("$suite $package not in this suite")
+				failed=$((failed + 1))
+				table+=("$suite $package - FAILED: ${problem:-see $cache/apt/$suite-$arch/log}")
 			fi
 		done
 	done
@@ -256,7 +270,7 @@ fetch() {
 		printf '%-18s %-24s %-28s %-20s %8s %8s %12s %11s\n' suite package kernel version 'BTF, kB' modules 'their BTF' packages
 		printf '%s\n' "${table[@]}" | while read -r suite package row; do
 			case $row in
-			FAILED* | not*) printf '%-18s %-24s %s\n' "$suite" "$package" "$row" ;;
+			-*) printf '%-18s %-24s %s\n' "$suite" "$package" "$row" ;;
 			*)
 				read -ra row <<<"$row"
 				printf '%-18s %-24s %-28s %-20s %8s %8s %12s %11s\n' "$suite" "$package" "${row[@]:0:2}" "${row[@]:3}"
@@ -264,7 +278,7 @@ fetch() {
 			esac
 		done
 	} | tee "$cache/table"
-	[ $failed = 0 ] || fail "$failed of $chosen could not be had"
+	[ $failed = 0 ] || fail "$failed of $chosen failed"
 }
 
 # wanted NAME [GLOB...]: is it chosen by one of the patterns, or are there none?
@@ -285,7 +299,7 @@ list() {
 	for dir in "$cache"/kernels/*/; do
 		[ -e "$dir/manifest" ] || fail "there is no kernel in $cache: run corpus.sh fetch"
 		dir=$(basename "$dir")
-		# shellcheck disable=SC2046 # words
+		# shellcheck disable=SC2046,SC2183 # sizes prints six words
 		printf '%-28s %-20s %-8s %8s %8s %12s %11s\n' "$dir" $(sizes "$dir")
 	done
 }
@@ -300,7 +314,6 @@ path() {
 	fi
 }
 
-exec 9>&2
 command=${1:-help}
 [ $# = 0 ] || shift
 case $command in

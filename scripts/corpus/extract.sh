@@ -2,6 +2,8 @@
 # Pulls the BTF out of a kernel's Debian packages: extract.sh DIR DEB...
 # writes DIR/vmlinux.btf and DIR/modules/NAME.btf, where NAME is the module's
 # as lsmod prints it. DIR must exist; what is unpacked on the way is removed.
+# Status 3 says that the kernel was built without BTF, as its configuration in
+# the packages tells.
 #
 # What this writes is what btfgen is compared with, so it must not use btfgen,
 # only dpkg, readelf and the command that belongs to each compression.
@@ -191,7 +193,14 @@ for deb; do dpkg-deb -x "$deb" "$scratch/tree"; done
 mapfile -d '' images < <(find "$scratch/tree" -type f \( -path '*/boot/vmlinu[xz]-*' -o -path '*/lib/modules/*/vmlinu[xz]' \) -print0)
 [ ${#images[@]} = 1 ] || fail "the packages hold ${#images[@]} kernel images, not one: ${images[*]##*/}"
 cp "${images[0]}" "$scratch/image"
-image_btf "$scratch/image" "$out/vmlinux.btf" || fail "${images[0]##*/}: no BTF"
+if ! image_btf "$scratch/image" "$out/vmlinux.btf"; then
+	if find "$scratch/tree" -type f \( -path '*/boot/config-*' -o -path '*/lib/modules/*/config' \) -exec cat {} + |
+		grep -qx '# CONFIG_DEBUG_INFO_BTF is not set'; then
+		echo "extract.sh: ${images[0]##*/}: built without BTF: CONFIG_DEBUG_INFO_BTF is not set" >&2
+		exit 3
+	fi
+	fail "${images[0]##*/}: no BTF was found"
+fi
 rm -f "$scratch"/image*
 
 mkdir "$out/modules"
