@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/btfgen/btfgen/cgen/verify"
 )
 
 // A driver runs btfgen on kernels of the cache.
@@ -41,19 +43,6 @@ type result struct {
 }
 
 func (r result) holds() bool { return r.mismatches == 0 && r.broken == 0 }
-
-// A report has the parts that are used here of what btfgen verify --json prints
-// for a compiler.
-type report struct {
-	Errors []string
-	Counts struct {
-		Records, Enums, Typedefs, Functions int
-	}
-	Mismatches []struct {
-		Type, Member, Aspect, BTF, Compiler string
-	}
-	Absent []string
-}
 
 // verify goes through all kernels. What does not hold is in the rows and in the
 // log; an error says that btfgen can't be tried at all.
@@ -195,32 +184,38 @@ func (d driver) check(row *result, what, dir string, modules []string, header st
 	var stdout, stderr bytes.Buffer
 	cmd := exec.Command(d.btfgen, args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	reports, err := readReports(&stdout, err)
+	r, err := readReport(&stdout, cmd.Run())
 	if err != nil {
 		row.broken++
 		d.log("%s, %s, %s: %v: %s", row.kernel, what, row.clang, err, lastLine(stderr.String()))
 	}
-	for _, r := range reports {
-		row.types += r.Counts.Records + r.Counts.Enums + r.Counts.Typedefs + r.Counts.Functions
-		row.mismatches += len(r.Mismatches)
-		row.absent += len(r.Absent)
-		if len(r.Errors) > 0 {
-			row.broken++
-		}
-		for _, e := range r.Errors[:min(len(r.Errors), shown)] {
-			d.log("%s, %s, %s: does not compile: %s", row.kernel, what, row.clang, e)
-		}
-		for _, m := range r.Mismatches[:min(len(r.Mismatches), shown)] {
-			d.log("%s, %s, %s: %s %s: %s is %s, with the compiler %s", row.kernel, what, row.clang, m.Type, m.Member, m.Aspect, m.BTF, m.Compiler)
-		}
+	if r == nil {
+		return
+	}
+	row.types += types(r)
+	row.mismatches += len(r.Mismatches)
+	row.absent += len(r.Absent)
+	if len(r.Errors) > 0 {
+		row.broken++
+	}
+	for _, e := range r.Errors[:min(len(r.Errors), shown)] {
+		d.log("%s, %s, %s: does not compile: %s", row.kernel, what, row.clang, e)
+	}
+	own := r.Own()
+	for _, m := range own[:min(len(own), shown)] {
+		d.log("%s, %s, %s: %s %s: %s is %s, with the compiler %s", row.kernel, what, row.clang, m.Type, m.Member, m.Aspect, m.BTF, m.Compiler)
 	}
 }
 
-// readReports reads what btfgen verify printed before it ended with status.
-// What was printed and the exit code have to say the same, and something must
-// have been compared: else nothing has been shown.
-func readReports(r io.Reader, status error) ([]report, error) {
+// types is the number of types that were compared.
+func types(r *verify.Report) int {
+	return r.Counts.Records + r.Counts.Enums + r.Counts.Typedefs + r.Counts.Functions
+}
+
+// readReport reads what btfgen verify --json printed before it ended with
+// status. What was printed and the exit code have to say the same, and
+// something must have been compared: else nothing has been shown.
+func readReport(stdout io.Reader, status error) (*verify.Report, error) {
 	code := 0
 	if status != nil {
 		var exit *exec.ExitError
@@ -231,32 +226,21 @@ func readReports(r io.Reader, status error) ([]report, error) {
 			return nil, fmt.Errorf("btfgen verify could not run: %w", status)
 		}
 	}
-	var reports []report
-	holds := true
-	for decoder := json.NewDecoder(r); ; {
-		var one report
-		err := decoder.Decode(&one)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("output of btfgen verify --json: %w", err)
-		}
-		if len(one.Errors) == 0 && one.Counts.Records+one.Counts.Enums+one.Counts.Typedefs == 0 {
-			return nil, errors.New("btfgen verify compared no type")
-		}
-		if len(one.Errors)+len(one.Mismatches) > 0 {
-			holds = false
-		}
-		reports = append(reports, one)
+	var printed struct{ Reports []*verify.Report }
+	if err := json.NewDecoder(stdout).Decode(&printed); err != nil {
+		return nil, fmt.Errorf("output of btfgen verify --json: %w", err)
 	}
-	if len(reports) != 1 {
-		return nil, fmt.Errorf("btfgen verify printed %d reports, for one compiler", len(reports))
+	if len(printed.Reports) != 1 {
+		return nil, fmt.Errorf("btfgen verify printed %d reports, for one compiler", len(printed.Reports))
 	}
-	if holds != (code == 0) {
-		return reports, fmt.Errorf("btfgen verify ended with %d, which is not what its report says", code)
+	r := printed.Reports[0]
+	if r.Holds() != (code == 0) {
+		return r, fmt.Errorf("btfgen verify ended with %d, which is not what its report says", code)
 	}
-	return reports, nil
+	if r.Holds() && types(r) == 0 {
+		return nil, errors.New("btfgen verify compared no type")
+	}
+	return r, nil
 }
 
 func lastLine(s string) string {

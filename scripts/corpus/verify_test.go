@@ -103,9 +103,9 @@ func (f *fixture) logged(want string) {
 }
 
 const (
-	good     = `{"compiler":"c","counts":{"records":3,"enums":2,"typedefs":1,"functions":4},"mismatches":[],"absent":["struct gone"]}`
-	mismatch = `{"counts":{"records":3},"mismatches":[{"type":"struct s","member":"m","aspect":"offset","btf":"4","compiler":"8"}],"absent":[]}`
-	failure  = `{"errors":["vmlinux.h:3: expected ';'"],"counts":{},"mismatches":[],"absent":[]}`
+	good     = `{"reports":[{"compiler":"c","counts":{"records":3,"enums":2,"typedefs":1,"functions":4},"mismatches":[],"absent":["struct gone"]}]}`
+	mismatch = `{"reports":[{"counts":{"records":3},"mismatches":[{"type":"struct s","member":"m","aspect":"offset","btf":"4","compiler":"8"}],"absent":[]}]}`
+	failure  = `{"reports":[{"errors":["vmlinux.h:3: expected ';'"],"counts":{},"mismatches":[],"absent":[]}]}`
 )
 
 func TestKernelThatHolds(t *testing.T) {
@@ -168,9 +168,10 @@ func TestWhatDoesNotHold(t *testing.T) {
 		{"killed", 137, good, 0, 1, "could not run: exit status 137: the last line"},
 		{"a mismatch that was ignored", 0, mismatch, 1, 1, "ended with 0, which is not what its report says"},
 		{"a failure without a reason", 1, good, 0, 1, "ended with 1, which is not what its report says"},
-		{"nothing compared", 0, `{"counts":{},"mismatches":[],"absent":[]}`, 0, 1, "compared no type"},
-		{"no report", 0, "", 0, 1, "printed 0 reports"},
-		{"two reports", 0, good + good, 0, 1, "printed 2 reports"},
+		{"nothing compared", 0, `{"reports":[{"counts":{},"mismatches":[],"absent":[]}]}`, 0, 1, "compared no type"},
+		{"no report", 0, `{"reports":[]}`, 0, 1, "printed 0 reports"},
+		{"two reports", 0, `{"reports":[{},{}]}`, 0, 1, "printed 2 reports"},
+		{"nothing printed", 0, "", 0, 1, "output of btfgen verify --json: EOF"},
 		{"no JSON", 0, "all is well", 0, 1, "output of btfgen verify --json: invalid character"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
