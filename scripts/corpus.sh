@@ -19,10 +19,11 @@
 #
 # apt is run with that configuration alone: the machine's own packages, lists and
 # sources stay as they are. Packages come from the mirror that the machine is
-# configured for, or from $BTFGEN_CORPUS_MIRROR, and apt checks their signatures.
+# configured for, or from $BTFGEN_CORPUS_MIRROR, and apt checks their signatures
+# with Debian's keyring, or that in $BTFGEN_CORPUS_KEYRING.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+keyring=${BTFGEN_CORPUS_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 cache=${BTFGEN_CORPUS:-${XDG_CACHE_HOME:-$HOME/.cache}/btfgen-corpus}
 
 suites=(bookworm bookworm-backports trixie trixie-backports sid)
@@ -230,7 +231,7 @@ fetch() {
 	local globs=("$@") suite row arch package failed=0 chosen=0 updated kernel remark problem mirror machine
 	check_tools
 	mirror=$(find_mirror)
-	machine=$(apt-config dump Acquire)
+	machine=$(apt-config dump Acquire | grep -v '^Acquire::IndexTargets') # which would add lists that nothing here reads
 	mkdir -p "$cache"
 	exec 8>"$cache/lock"
 	flock -n 8 || fail "another fetch is at work on $cache: wait for it"

@@ -30,6 +30,8 @@ fi
 need bpftool bpftool
 need binutils objcopy
 need bzip2 bzip2
+need gpg gpg
+need gpg-agent gpg-agent
 need lz4 lz4
 need zstd zstd
 need xz-utils xz
