@@ -3,7 +3,7 @@ package verify
 import (
 	"context"
 	"debug/elf"
-	"errors"
+	"encoding/binary"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -40,9 +40,10 @@ func (f *fact) assertion() string {
 type factSet struct {
 	facts []fact
 	// narrow are facts about records that hold pointers of a 32-bit kernel.
-	narrow []fact
-	found  []Mismatch // names that the header does not have
-	absent []string   // anonymous enums that are not in the header
+	narrow       []fact
+	narrowFields []field
+	found        []Mismatch // names that the header does not have
+	absent       []string   // anonymous enums that are not in the header
 	// unsettled are entries whose facts depend on which of several types or
 	// names belong together: reading back tells.
 	unsettled map[*entry]bool
@@ -71,6 +72,11 @@ func (c *check) collectFacts() *factSet {
 		}
 		if c.narrow[e.ids[0]] {
 			s.narrow = append(s.narrow, first.facts...)
+			for _, m := range flatten(c.view, e.ids[0]) {
+				if m.BitSize != 0 && isIdentifier(m.name) {
+					s.narrowFields = append(s.narrowFields, field{e, m})
+				}
+			}
 		} else {
 			s.facts = append(s.facts, first.facts...)
 		}
@@ -368,43 +374,48 @@ func (c *check) values(ctx context.Context, cc *clang, file string, facts []fact
 	if len(diagnostics) > 0 {
 		return nil, headerError{diagnostics}
 	}
-	object, err := elf.Open(filepath.Join(cc.dir, file+".o"))
+	variables, order, err := variables(filepath.Join(cc.dir, file+".o"))
 	if err != nil {
 		return nil, err
 	}
-	defer object.Close()
-	data, err := symbolData(object, "btfgen_values")
-	if err != nil {
-		return nil, err
-	}
+	data := variables["btfgen_values"]
 	if len(data) != 8*len(facts) {
 		return nil, fmt.Errorf("the compiler made %d bytes of %d values", len(data), len(facts))
 	}
 	values := make([]uint64, len(facts))
 	for i := range values {
-		values[i] = object.ByteOrder.Uint64(data[8*i:])
+		values[i] = order.Uint64(data[8*i:])
 	}
 	return values, nil
 }
 
-// symbolData returns the bytes of a variable in an object file.
-func symbolData(object *elf.File, name string) ([]byte, error) {
+// variables returns the bytes of all variables in an object file, by name.
+func variables(path string) (map[string][]byte, binary.ByteOrder, error) {
+	object, err := elf.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer object.Close()
 	symbols, err := object.Symbols()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	sections := make(map[elf.SectionIndex][]byte)
+	found := make(map[string][]byte)
 	for _, s := range symbols {
-		if s.Name != name || int(s.Section) >= len(object.Sections) {
+		if elf.ST_TYPE(s.Info) != elf.STT_OBJECT || int(s.Section) >= len(object.Sections) {
 			continue
 		}
-		data, err := object.Sections[s.Section].Data()
-		if err != nil {
-			return nil, err
+		data, ok := sections[s.Section]
+		if !ok {
+			if data, err = object.Sections[s.Section].Data(); err != nil {
+				return nil, nil, err
+			}
+			sections[s.Section] = data
 		}
-		if s.Value > uint64(len(data)) || s.Size > uint64(len(data))-s.Value {
-			break
+		if s.Value <= uint64(len(data)) && s.Size <= uint64(len(data))-s.Value {
+			found[s.Name] = data[s.Value:][:s.Size]
 		}
-		return data[s.Value:][:s.Size], nil
 	}
-	return nil, errors.New("the object that the compiler wrote lacks " + name)
+	return found, object.ByteOrder, nil
 }

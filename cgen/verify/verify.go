@@ -207,6 +207,6 @@ func (c *check) assertAll(ctx context.Context, cc *clang, facts *factSet) ([]Mis
 	if err != nil || len(facts.narrow) == 0 {
 		return found, err
 	}
-	narrow, err := c.assertNarrow(ctx, cc, facts.narrow)
+	narrow, err := c.assertNarrow(ctx, cc, facts)
 	return append(found, narrow...), err
 }
