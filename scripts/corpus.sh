@@ -174,6 +174,8 @@ get() {
 	3) remark=$(tail -n 1 "$dir/log") ;;
 	*) problem=$(tail -n 1 "$dir/log") ;;
 	esac
+	remark=${remark#extract.sh: }
+	problem=${problem#extract.sh: }
 }
 
 # download DIR PACKAGE...: brings the files that DIR/sums lists to the cache.

@@ -16,11 +16,15 @@ fail() {
 	exit 1
 }
 
-# number FILE OFFSET BYTES [big]: one unsigned number.
-number() { od -An -v -t "u$3" "--endian=${4:-little}" -j "$2" -N "$3" "$1" | tr -d ' '; }
+# number FILE OFFSET BYTES: a little-endian unsigned number.
+number() { echo $(($(od -An -v -t "u$3" --endian=little -j "$2" -N "$3" "$1"))); }
 
 # hex FILE OFFSET LENGTH: bytes as hexadecimal digits.
-hex() { od -An -v -t x1 -j "$2" -N "$3" "$1" | tr -d ' \n'; }
+hex() {
+	local digits
+	digits=$(od -An -v -w256 -t x1 -j "$2" -N "$3" "$1")
+	echo "${digits// /}"
+}
 
 # cut FILE OFFSET LENGTH OUT: copies a part of a file.
 cut() {
@@ -28,24 +32,27 @@ cut() {
 	[ "$(stat -c %s "$4")" = "$3" ] || fail "${1##*/}: ends before byte $(($2 + $3))"
 }
 
-# section FILE NAME: offset and length of an ELF section with contents, or
-# nothing. readelf reads the ELF of every architecture.
-section() {
-	local list offset length
-	list=$(readelf -SW "$1") || fail "${1##*/}: readelf can't read it"
+# btf_sections FILE: name, offset and length of those sections of an ELF file
+# that have BTF in them. readelf reads the ELF of every architecture.
+btf_sections() {
+	local name offset length
 	# "[ 5] .BTF PROGBITS ADDRESS OFFSET SIZE"; the number is in the way.
-	read -r offset length < <(awk -v name="$2" '{ sub(/^ *\[ *[0-9]+\]/, "") }
-		$1 == name && $2 == "PROGBITS" { print $4, $5; exit }' <<<"$list") || return 0
-	echo $((16#$offset)) $((16#$length))
+	readelf -SW "$1" | awk '{ sub(/^ *\[ *[0-9]+\]/, "") }
+		($1 == ".BTF" || $1 == ".BTF.base") && $2 == "PROGBITS" { print $1, $4, $5 }' |
+		while read -r name offset length; do echo "$name" $((16#$offset)) $((16#$length)); done
 }
 
 # elf_btf FILE OUT: copies the section .BTF; status 1 if there is none.
 elf_btf() {
-	local place offset length
-	place=$(section "$1" .BTF) || exit 1
-	[ -n "$place" ] || return 1
-	read -r offset length <<<"$place"
-	cut "$1" "$offset" "$length" "$2"
+	local sections name offset length
+	sections=$(btf_sections "$1") || fail "${1##*/}: readelf can't read it"
+	while read -r name offset length; do
+		case $name in
+		.BTF) cut "$1" "$offset" "$length" "$2" ;;
+		.BTF.base) fail "${1##*/}: has a section .BTF.base, as only modules from outside the kernel's tree do" ;;
+		esac
+	done <<<"$sections"
+	[ -e "$2" ]
 }
 
 # compression FILE OFFSET: the name of the compression whose magic is there.
@@ -164,19 +171,17 @@ image_btf() {
 
 # module_btf FILE.ko[.xz|.zst|.gz] DIR: writes the module's BTF, if it has any.
 module_btf() {
-	local name=${1##*/} elf=$1 how place
-	name=${name%%.*}
-	name=${name//-/_} # as the kernel does
+	local name=${1##*/} elf=$1 how
 	how=$(compression "$1" 0)
 	if [ -n "$how" ]; then
-		elf=$scratch/module
-		decompress "$how" <"$1" >"$elf" || fail "${1##*/}: the $how file is broken"
+		elf=$scratch/${name%.ko.*}.ko
+		decompress "$how" <"$1" >"$elf" || fail "$name: the $how file is broken"
 	fi
-	[ "$(hex "$elf" 0 4)" = 7f454c46 ] || fail "${1##*/}: neither ELF nor a known compression"
+	name=${name%%.*}
+	name=${name//-/_} # as the kernel does
 	[ ! -e "$2/$name.btf" ] || fail "${1##*/}: there is another module called $name"
-	place=$(section "$elf" .BTF.base) || exit 1
-	[ -z "$place" ] || fail "${1##*/}: has a section .BTF.base, as only modules from outside the kernel's tree do"
 	elf_btf "$elf" "$2/$name.btf" || without=$((without + 1))
+	rm -f "$elf"
 }
 
 [ $# -ge 2 ] || fail "usage: extract.sh DIR DEB..."

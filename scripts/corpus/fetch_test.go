@@ -222,7 +222,7 @@ func TestFetch(t *testing.T) {
 	for _, want := range []struct{ suite, pkg, line string }{
 		{"bookworm", "linux-image-amd64", "6.1.0-9-amd64 6.1.9-1 1 1 " + btfSize + " "},
 		{"bookworm", "linux-image-arm64", "- not in this suite"},
-		{"bookworm", "linux-image-s390x", "- extract.sh: vmlinuz-6.1.0-9-s390x: built without BTF"},
+		{"bookworm", "linux-image-s390x", "- vmlinuz-6.1.0-9-s390x: built without BTF"},
 		{"sid", "linux-image-amd64", "7.2.1+deb14-amd64 " + v + " 1 1 " + btfSize + " "},
 	} {
 		if got := line(t, table, want.suite, want.pkg); !strings.HasPrefix(got, want.line) {
@@ -312,7 +312,7 @@ func TestFetchFailures(t *testing.T) {
 	for suite, want := range map[string]string{
 		"bookworm":           "- FAILED: Failed to fetch " + a.url + "/dists/bookworm/main/binary-amd64/Packages",
 		"bookworm-backports": "- FAILED: Failed to fetch " + a.url + "/pool/linux-image-2-amd64_1_amd64.deb",
-		"trixie":             "- FAILED: extract.sh: vmlinuz-1: no BTF was found",
+		"trixie":             "- FAILED: vmlinuz-1: no BTF was found",
 		"trixie-backports":   "- FAILED: The repository '" + a.url + " trixie-backports Release' does not have a Release file.",
 		"sid":                "4-amd64 1 1 0 0 ",
 	} {
