@@ -13,16 +13,19 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"math"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/btfgen/btfgen/goldens/clangtest"
 )
@@ -54,12 +57,14 @@ func main() {
 	if d.clangs, err = compilers(names); err != nil {
 		log.Fatal(err)
 	}
-	rows, err := d.verify(dirs)
-	if err != nil {
-		log.Fatal(err)
-	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	rows, verifyErr := d.verify(ctx, dirs)
+	stop()
 	if err := writeTable(os.Stdout, rows); err != nil {
 		log.Fatal(err)
+	}
+	if verifyErr != nil {
+		log.Fatal(verifyErr)
 	}
 	if bad := countBad(rows); bad > 0 {
 		log.Fatalf("%d of %d rows of the table do not hold", bad, len(rows))

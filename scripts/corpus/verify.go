@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -45,8 +46,9 @@ type result struct {
 func (r result) holds() bool { return r.mismatches == 0 && r.broken == 0 }
 
 // verify goes through all kernels. What does not hold is in the rows and in the
-// log; an error says that btfgen can't be tried at all.
-func (d driver) verify(dirs []string) ([]result, error) {
+// log; an error says that not all could be tried. The rows are those of the
+// kernels that were done before, so that hours of work are not lost.
+func (d driver) verify(ctx context.Context, dirs []string) ([]result, error) {
 	tmp, err := os.MkdirTemp("", "btfgen-corpus-")
 	if err != nil {
 		return nil, err
@@ -54,16 +56,19 @@ func (d driver) verify(dirs []string) ([]result, error) {
 	defer os.RemoveAll(tmp)
 	var rows []result
 	for _, dir := range dirs {
-		kernel, err := d.kernel(dir, tmp)
+		kernel, err := d.kernel(ctx, dir, tmp)
+		if ctx.Err() != nil {
+			return rows, fmt.Errorf("interrupted at %s", filepath.Base(dir))
+		}
 		if err != nil {
-			return nil, err
+			return rows, err
 		}
 		rows = append(rows, kernel...)
 	}
 	return rows, nil
 }
 
-func (d driver) kernel(dir, tmp string) ([]result, error) {
+func (d driver) kernel(ctx context.Context, dir, tmp string) ([]result, error) {
 	modules, err := modulesBySize(filepath.Join(dir, "modules"))
 	if err != nil {
 		return nil, err
@@ -78,8 +83,11 @@ func (d driver) kernel(dir, tmp string) ([]result, error) {
 		if whole.name != "kernel" && len(modules) == 0 {
 			continue
 		}
-		problem := d.generate(dir, whole.modules, header)
+		problem := d.generate(ctx, dir, whole.modules, header)
 		for _, clang := range d.clangs {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
 			row := result{
 				kernel: filepath.Base(dir), header: whole.name, clang: clang, modules: len(whole.modules),
 				fast: clang != newest && len(whole.modules) > 0,
@@ -89,7 +97,7 @@ func (d driver) kernel(dir, tmp string) ([]result, error) {
 				row.broken = 1
 				d.log("%s, %s: %v", row.kernel, row.header, problem)
 			} else {
-				d.check(&row, row.header, dir, whole.modules, header)
+				d.check(ctx, &row, row.header, dir, whole.modules, header)
 			}
 			row.seconds = time.Since(start).Seconds()
 			d.progress(row)
@@ -100,7 +108,7 @@ func (d driver) kernel(dir, tmp string) ([]result, error) {
 		}
 	}
 	if chosen := spread(modules, d.each); len(chosen) > 0 {
-		row := d.modules(dir, chosen, newest, tmp)
+		row := d.modules(ctx, dir, chosen, newest, tmp)
 		row.kernel, row.header = filepath.Base(dir), "each module"
 		d.progress(row)
 		rows = append(rows, row)
@@ -114,7 +122,7 @@ func (d driver) progress(r result) {
 
 // modules verifies the header of each module by itself, as many at a time as
 // there are cores.
-func (d driver) modules(dir string, modules []string, clang, tmp string) result {
+func (d driver) modules(ctx context.Context, dir string, modules []string, clang, tmp string) result {
 	start := time.Now()
 	total := result{clang: clang, fast: true, modules: len(modules)}
 	var mu sync.Mutex
@@ -126,11 +134,11 @@ func (d driver) modules(dir string, modules []string, clang, tmp string) result 
 			for module := range queue {
 				row := result{kernel: filepath.Base(dir), clang: clang, fast: true}
 				name := strings.TrimSuffix(filepath.Base(module), ".btf")
-				if err := d.generate(dir, []string{module}, header); err != nil {
+				if err := d.generate(ctx, dir, []string{module}, header); err != nil {
 					row.broken = 1
 					d.log("%s, with module %s: %v", row.kernel, name, err)
 				} else {
-					d.check(&row, "with module "+name, dir, []string{module}, header)
+					d.check(ctx, &row, "with module "+name, dir, []string{module}, header)
 				}
 				mu.Lock()
 				total.types += row.types
@@ -142,6 +150,9 @@ func (d driver) modules(dir string, modules []string, clang, tmp string) result 
 		})
 	}
 	for _, module := range modules {
+		if ctx.Err() != nil {
+			break
+		}
 		queue <- module
 	}
 	close(queue)
@@ -159,10 +170,18 @@ func inputs(dir string, modules []string) []string {
 	return args
 }
 
+// command runs btfgen. When ctx is cancelled it gets an interrupt, not a kill,
+// so that it removes its temporary files.
+func (d driver) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, d.btfgen, args...)
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	return cmd
+}
+
 // generate makes the header.
-func (d driver) generate(dir string, modules []string, header string) error {
+func (d driver) generate(ctx context.Context, dir string, modules []string, header string) error {
 	var stderr bytes.Buffer
-	cmd := exec.Command(d.btfgen, append(inputs(dir, modules), header)...)
+	cmd := d.command(ctx, append(inputs(dir, modules), header)...)
 	cmd.Stderr = &stderr
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("btfgen makes no header: %w: %s", err, lastLine(stderr.String()))
@@ -175,14 +194,14 @@ func (d driver) generate(dir string, modules []string, header string) error {
 const shown = 10
 
 // check has the row's compiler verify the header, and adds up what it says.
-func (d driver) check(row *result, what, dir string, modules []string, header string) {
+func (d driver) check(ctx context.Context, row *result, what, dir string, modules []string, header string) {
 	args := append([]string{"verify", header}, inputs(dir, modules)...)
 	args = append(args, "--json", "--clang", row.clang)
 	if row.fast {
 		args = append(args, "--fast")
 	}
 	var stdout, stderr bytes.Buffer
-	cmd := exec.Command(d.btfgen, args...)
+	cmd := d.command(ctx, args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	r, err := readReport(&stdout, cmd.Run())
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -85,7 +86,7 @@ func (f *fixture) run(each int, clangs []string, dirs ...string) []result {
 		defer f.mu.Unlock()
 		f.log = append(f.log, fmt.Sprintf(format, args...))
 	}}
-	rows, err := d.verify(dirs)
+	rows, err := d.verify(f.t.Context(), dirs)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -266,5 +267,31 @@ func TestFindKernels(t *testing.T) {
 	_, err := findKernels(cache, []string{"8.*"})
 	if err == nil || !strings.Contains(err.Error(), "run make corpus") {
 		t.Errorf("no kernel: got error %v", err)
+	}
+}
+
+// An interrupt ends the work, but what was found out before is kept.
+func TestInterrupt(t *testing.T) {
+	f := newFixture(t)
+	f.answer("cc", 0, good)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	d := driver{btfgen: filepath.Join(f.dir, "btfgen"), clangs: []string{"cc"}, log: func(format string, args ...any) {
+		if strings.HasPrefix(fmt.Sprintf(format, args...), "second, kernel") {
+			cancel()
+		}
+	}}
+	modules := map[string]int{"a": 1}
+	rows, err := d.verify(ctx, []string{f.kernel("first", modules), f.kernel("second", modules), f.kernel("third", modules)})
+	if err == nil || err.Error() != "interrupted at second" {
+		t.Errorf("got error %v", err)
+	}
+	for _, r := range rows {
+		if r.kernel != "first" || !r.holds() {
+			t.Errorf("got %+v", r)
+		}
+	}
+	if len(rows) != 2 {
+		t.Errorf("got %d rows, want the two of the first kernel", len(rows))
 	}
 }
