@@ -280,7 +280,7 @@ fetch() {
 				;;
 			esac
 		done
-	} | tee "$cache/table"
+	}
 	[ $failed = 0 ] || fail "$failed of $chosen failed"
 }
 
