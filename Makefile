@@ -14,8 +14,11 @@ endif
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 20s
 ROUNDS      ?= 31
+KERNELS     ?= *
+CLANG       ?=
+EACH        ?= 24
 
-.PHONY: help build vmlinux.h tools test lint cross goldens generate generate-check fuzz bench bench-packages clean
+.PHONY: help build vmlinux.h tools test lint cross goldens generate generate-check fuzz bench bench-packages corpus corpus-verify clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z.-]*\):.*## /\1	/p' Makefile | expand -t 18
@@ -64,6 +67,12 @@ bench: ## compare with bpftool, ROUNDS times (31), and with itself on ten times 
 bench-packages: build ## compare with unpacking: PACKAGES="a.deb b.deb", ROUNDS times (31)
 	@test -n "$(PACKAGES)" || { echo 'name Debian kernel packages: make bench-packages PACKAGES="linux-image-....deb"'; exit 1; }
 	go run ./scripts/bench packages -rounds $(ROUNDS) -btfgen bin/btfgen $(PACKAGES)
+
+corpus: ## download Debian's kernels of all suites and architectures, some GB, for corpus-verify
+	scripts/corpus.sh fetch
+
+corpus-verify: build ## verify the headers of those kernels and their modules (KERNELS='6.1* *s390x', CLANG=clang-19, EACH=all)
+	go run ./scripts/corpus -btfgen bin/btfgen -kernels '$(KERNELS)' -clang '$(CLANG)' -each '$(EACH)' "$$(scripts/corpus.sh path)"
 
 clean: ## remove what was built
 	rm -rf bin build vmlinux.h

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sees to it that what the tests need is there: compilers, bpftool and libbpf's
-# headers. Installs it with apt where that is possible, else says what is missing
+# Sees to it that what the tests need is there: compilers, bpftool, libbpf's
+# headers, and what takes kernel packages apart. Installs it with apt where that is possible, else says what is missing
 # and which command installs it.
 #
 # A clang of any version will do for work at home. With CI=true all versions
@@ -28,10 +28,13 @@ else
 	need clang clang clang-{14..30}
 fi
 need bpftool bpftool
-# What the tests pack kernels with.
+# What the tests pack and unpack kernels with.
 for c in gzip bzip2 zstd lz4 lzop cpio; do need $c $c; done
 need xz-utils xz
 need dpkg dpkg-deb
+need binutils objcopy
+need gpg gpg
+need gpg-agent gpg-agent
 [ -e /usr/include/bpf/bpf_helpers.h ] || missing+=(libbpf-dev)
 
 report() { # what the tests are going to use
