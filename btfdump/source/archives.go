@@ -173,7 +173,7 @@ func (s *search) members(next func() (string, int64, io.Reader, error)) error {
 	if len(s.others) > 0 {
 		return fmt.Errorf("%w of the release %s: what is there is %s", ErrNoBTF, quoted(s.wants.release), strings.Join(s.others, ", "))
 	}
-	return fmt.Errorf("%w: the archive has no kernel image in it (looked for boot/vmlinuz-*, lib/modules/*/vmlinuz and the like)", ErrNoBTF)
+	return fmt.Errorf("%w: the archive has no kernel image in it (looked for boot/vmlinuz-*, lib/modules/*/vmlinuz and the like; Debian has its kernels of 7.2 and later in linux-binary-*, and their modules in linux-modules-*, which is for -m)", ErrNoBTF)
 }
 
 // wanted says whether a file of an archive may be what is looked for: a module
