@@ -18,7 +18,7 @@ KERNELS     ?= *
 CLANG       ?=
 EACH        ?= 24
 
-.PHONY: help build vmlinux.h tools test lint goldens generate generate-check fuzz bench corpus corpus-verify clean
+.PHONY: help build vmlinux.h tools test lint cross goldens generate generate-check fuzz bench bench-packages corpus corpus-verify clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z.-]*\):.*## /\1	/p' Makefile | expand -t 18
@@ -40,6 +40,15 @@ lint: ## vet, staticcheck, and who may import whom
 	go run $(STATICCHECK) ./...
 	go test ./scripts/lint
 
+# Offline files are read everywhere; only the running kernel takes Linux. A
+# 32-bit one is there because sizes have to fit its int.
+PLATFORMS := linux/amd64 linux/arm64 linux/386 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+cross: ## build the command for every platform
+	@for p in $(PLATFORMS); do echo "$$p"; \
+		GOOS=$${p%/*} GOARCH=$${p#*/} go build $(GOFLAGS_BUILD) -o /dev/null ./cmd/btfgen || exit 1; \
+	done
+
 goldens: ## rewrite the expected headers; read their diff like code
 	go test ./goldens -update
 
@@ -54,6 +63,10 @@ fuzz: ## run every fuzz target for FUZZTIME (20s)
 
 bench: ## compare with bpftool, ROUNDS times (31), and with itself on ten times the input
 	scripts/bench.sh $(ROUNDS)
+
+bench-packages: build ## compare with unpacking: PACKAGES="a.deb b.deb", ROUNDS times (31)
+	@test -n "$(PACKAGES)" || { echo 'name Debian kernel packages: make bench-packages PACKAGES="linux-image-....deb"'; exit 1; }
+	go run ./scripts/bench packages -rounds $(ROUNDS) -btfgen bin/btfgen $(PACKAGES)
 
 corpus: ## download Debian's kernels of all suites and architectures, some GB, for corpus-verify
 	scripts/corpus.sh fetch

@@ -5,6 +5,8 @@
 // and returns a [View]: an immutable window on those bytes. [NewSplit] does
 // the same for split BTF (a kernel module's), which continues the type IDs
 // and strings of a base view; [Join] makes one view of several modules.
+// [View.Subset] writes types of a view as BTF of its own, and [Rebase] moves
+// split BTF to another base.
 //
 // # The bytes are the model
 //

@@ -81,10 +81,18 @@ func (l *level) noteInt(t []byte, order binary.ByteOrder) {
 	if uint64(nameOff) >= l.stringsEnd() {
 		return // reported by validate
 	}
-	switch l.name(nameOff) {
-	case "long int", "long", "long unsigned int", "unsigned long":
+	if isLong(l.name(nameOff)) {
 		l.pointerSize = size
 	}
+}
+
+// isLong says whether an int's name is that of a type as large as a pointer.
+func isLong(name string) bool {
+	switch name {
+	case "long int", "long", "long unsigned int", "unsigned long":
+		return true
+	}
+	return false
 }
 
 func (l *level) stringsEnd() uint64 { return uint64(l.strStart) + uint64(len(l.strings)) }

@@ -41,3 +41,36 @@ func Join(base *View, splits ...*View) (*View, error) {
 	}
 	return newView(levels), nil
 }
+
+// FitsBase looks for signs that a split view stands on another base than the one
+// it was made for, which need not show in any range: names that start in the
+// middle of a string. Nothing in BTF names the base. An error says which type
+// is at fault; nil is no proof. What merges strings with the ends of others,
+// which no encoder of split BTF does, would be reported too.
+func (v *View) FitsBase() error {
+	top := v.top()
+	for i, off := range top.offsets {
+		t := Type{level: top, off: off, info: top.word(off + 4), id: top.first + TypeID(i)}
+		if t.Kind() >= numKinds {
+			continue
+		}
+		whole := top.startsString(t.u32(0))
+		t.names(func(at uint32) { whole = whole && top.startsString(t.u32(at)) })
+		if !whole {
+			return errorAt(t, "a name starts in the middle of another, so its base is a different one")
+		}
+	}
+	return nil
+}
+
+// startsString says whether the string at an offset is a whole one.
+func (l *level) startsString(off uint32) bool {
+	if off == 0 {
+		return true
+	}
+	for off < l.strStart {
+		l = l.base
+	}
+	off -= l.strStart
+	return off == 0 || int(off) < len(l.strings) && l.strings[off-1] == 0
+}

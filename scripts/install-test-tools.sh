@@ -28,13 +28,13 @@ else
 	need clang clang clang-{14..30}
 fi
 need bpftool bpftool
+# What the tests pack and unpack kernels with.
+for c in gzip bzip2 zstd lz4 lzop cpio; do need $c $c; done
+need xz-utils xz
+need dpkg dpkg-deb
 need binutils objcopy
-need bzip2 bzip2
 need gpg gpg
 need gpg-agent gpg-agent
-need lz4 lz4
-need zstd zstd
-need xz-utils xz
 [ -e /usr/include/bpf/bpf_helpers.h ] || missing+=(libbpf-dev)
 
 report() { # what the tests are going to use

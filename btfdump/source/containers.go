@@ -2,131 +2,98 @@ package source
 
 import (
 	"bytes"
-	"fmt"
-	"io"
-	"os"
+	"encoding/binary"
 )
 
-// A container is one way to keep BTF in a file.
+// A container is one way to keep BTF, or something else that holds it.
 type container struct {
 	name string
 
-	// match says by the first bytes of a file, at most headSize of them,
+	// match says by the first bytes of an input, at most headSize of them,
 	// whether open can read it.
 	match func(head []byte) bool
 
-	// open returns the raw BTF in the file, which is size bytes long. Its
-	// errors don't name the file: the caller does.
-	open func(file io.ReaderAt, size int64) ([]byte, error)
+	// open looks for BTF in the input and gives it to the search, and goes on
+	// with what else the input holds. Its errors name neither the input nor the
+	// container: the search does.
+	open func(s *search, in *input) error
 }
-
-// headSize is how many bytes of a file the matchers get to see.
-const headSize = 64
 
 // containers is the table of all containers. They are tried in order, and the
-// first that matches has the file.
-var containers = []container{
-	{name: "raw BTF", match: isRaw, open: openRaw},
-	{name: "ELF", match: isELF, open: openELF},
+// first that matches has the input.
+var containers []container
+
+func init() { // not in the declaration: opening one container leads to others
+	containers = []container{
+		{"raw BTF", isRaw, openRaw},
+		{"ELF", prefix("\x7fELF"), openELF},
+
+		{"gzip", isGzip, decompress(newGzip)},
+		{"xz", prefix(xzMagic), decompress(newXZ)},
+		{"zstd", prefix(zstdMagic), openZstd},
+		{"lz4", isLZ4, decompress(newLZ4)},
+		{"bzip2", isBzip2, decompress(newBzip2)},
+		{"lzop", prefix(lzopMagic), decompress(newLzop)},
+
+		{"deb", prefix("!<arch>\n"), openAr},
+		{"rpm", prefix("\xed\xab\xee\xdb"), openRPM},
+		{"cpio", isCpio, openCpio},
+		{"tar", isTar, openTar},
+
+		{"bzImage", isBzImage, openBzImage},
+		{"EFI zboot image", isZboot, openZboot},
+		{"arm64 Image", at(56, "ARM\x64"), scanned("arm64")},
+		{"riscv64 Image", at(56, "RSC\x05"), scanned("riscv64")},
+		{"ARM zImage", isZImage, scanned("arm")},
+		{"uImage", prefix("\x27\x05\x19\x56"), openUImage},
+		{"device tree (FIT)", prefix("\xd0\x0d\xfe\xed"), scanned("")},
+		{"Android boot image", prefix("ANDROID!"), openAndroid},
+
+		{"lzma", isLZMA, decompress(newLZMA)}, // last, for its header is the least telling
+	}
 }
 
-// unpack returns the raw BTF of a file, whatever container it is in.
-func unpack(file io.ReaderAt, size int64) ([]byte, error) {
-	head := make([]byte, min(size, headSize))
-	if n, err := file.ReadAt(head, 0); n < len(head) {
-		return nil, err
+// prefix matches inputs that start with magic.
+func prefix(magic string) func([]byte) bool { return at(0, magic) }
+
+// at matches inputs that have magic at an offset.
+func at(offset int, magic string) func([]byte) bool {
+	return func(head []byte) bool {
+		return len(head) >= offset && bytes.HasPrefix(head[offset:], []byte(magic))
 	}
-	for _, c := range containers {
-		if c.match(head) {
-			raw, err := c.open(file, size)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", c.name, err)
-			}
-			return raw, nil
+}
+
+// identify returns the container that an input with the given first bytes is, or
+// nil.
+func identify(head []byte) *container {
+	for i := range containers {
+		if containers[i].match(head) {
+			return &containers[i]
 		}
 	}
-	if size == 0 {
-		return nil, fmt.Errorf("%w: the input is empty", ErrNoBTF)
-	}
-	return nil, fmt.Errorf("%w: the input starts with % x, which is neither raw BTF nor ELF", ErrNoBTF, head[:min(len(head), 4)])
+	return nil
 }
 
-// isRaw knows BTF by its magic number, 0xeB9F, in either byte order
-// (include/uapi/linux/btf.h).
+// isRaw knows BTF by its magic number, 0xeB9F, in either byte order, and by its
+// version (include/uapi/linux/btf.h).
 func isRaw(head []byte) bool {
 	return bytes.HasPrefix(head, []byte{0x9f, 0xeb}) || bytes.HasPrefix(head, []byte{0xeb, 0x9f})
 }
 
-func openRaw(file io.ReaderAt, size int64) ([]byte, error) {
-	return readExactly(file, size)
+func openRaw(s *search, in *input) error {
+	if in.size > MaxBTF {
+		return tooMuchBTF("the input")
+	}
+	raw, err := in.bytes(s.budget)
+	if err != nil {
+		return err
+	}
+	s.add(Found{Raw: raw})
+	return nil
 }
 
-// readFile returns the raw BTF in the file at path.
-func readFile(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err // an *os.PathError names the path
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
-	}
-	switch {
-	case info.IsDir():
-		return nil, fmt.Errorf("%s: is a directory, not a file with BTF", path)
-	case !info.Mode().IsRegular():
-		// A pipe, as in <(xz -dc vmlinux.btf.xz), can be read once and from its
-		// start only.
-		return readStream(path, file)
-	}
-	var content io.ReaderAt = file
-	if mapped, ok := mapSysfs(file, info.Size()); ok {
-		content = memory(mapped)
-	}
-	raw, err := unpack(content, info.Size())
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return raw, nil
-}
-
-// readStream returns the raw BTF in what stream has. name stands in errors.
-func readStream(name string, stream io.Reader) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(stream, MaxSize+1))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	raw, err := unpack(memory(data), int64(len(data)))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	return raw, nil
-}
-
-// memory is an input that is in memory as a whole. Its type tells readExactly that
-// there is nothing left to read.
-type memory []byte
-
-func (m memory) ReadAt(p []byte, off int64) (int, error) {
-	return bytes.NewReader(m).ReadAt(p, off)
-}
-
-// readExactly returns all of a file, without growing a buffer on the way: the
-// size of a file is known beforehand, also in sysfs.
-func readExactly(file io.ReaderAt, size int64) ([]byte, error) {
-	if size > MaxSize {
-		return nil, fmt.Errorf("the input has more than %d bytes, which no BTF has", MaxSize)
-	}
-	if m, ok := file.(memory); ok {
-		return m, nil
-	}
-	data := make([]byte, size)
-	if n, err := file.ReadAt(data, 0); n < len(data) {
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
-		return nil, fmt.Errorf("read %d of %d bytes: %w", n, size, err)
-	}
-	return data, nil
+// le32 reads a word of a header in little endian. The header must be long
+// enough.
+func le32(head []byte, offset int) int64 {
+	return int64(binary.LittleEndian.Uint32(head[offset:]))
 }

@@ -1,24 +1,53 @@
 // Package source finds a kernel's BTF, whatever it is kept in, and opens it as
 // a [btfdump.View].
 //
-// What comes in is the name of an input (a file, standard input, or nothing for
-// the running kernel) and of modules whose types belong to the same kernel.
-// What goes out is one view that holds them all, with the little that is known
-// about where it came from.
+// What comes in is the name of an input (a file, a directory, standard input, a
+// loaded BPF object, or nothing for the running kernel) and of modules whose
+// types belong to the same kernel. What goes out is one view that holds them
+// all, with what is known about where it came from.
 //
-// Understood are raw BTF in either byte order, ELF files with a section named
-// .BTF (vmlinux, modules, BPF objects), and what a running Linux kernel shows
-// under /sys/kernel/btf. The containers stand in one table, [containers] in
-// containers.go: each says by a file's first bytes whether it can read the
-// file, and gives back the raw BTF in it.
+// Formats are recognised by content, never by name, and stand in one table,
+// containers in containers.go. They may stand in each other to any depth that
+// makes sense: a Debian package has a compressed tar archive, that a bzImage,
+// that compressed data, that an ELF file, and that a section .BTF. Understood
+// are
+//
+//   - raw BTF, and ELF files of any class and byte order with a section .BTF;
+//   - kernel images: x86's bzImage, EFI's zboot, arm64's and riscv64's Image,
+//     ARM's zImage, what wraps a kernel in ELF (mips, powerpc), U-Boot's uImage
+//     and FIT, Android's boot.img. Images of other kinds, s390x's among them,
+//     are searched for BTF and for compressed data;
+//   - gzip, xz, lzma, zstd, lz4 (frames and legacy), bzip2 and lzop;
+//   - .deb, .rpm, tar and cpio (the "new" format, newc) archives;
+//   - directories: lib/modules/RELEASE, the root of a file system, a kernel's
+//     build;
+//   - programs, maps and BTF that are loaded into the running kernel.
+//
+// # Which file of an archive
+//
+// Of the many files in a package or tree, kernels are chosen by name (vmlinuz-*,
+// Image, *.btf ...), or by first bytes that are a kernel's for sure, modules by
+// the names that the caller asks for. A Debian or RPM package has one kernel,
+// so it is read no further than needed; where archives and trees have several,
+// [Options.Release] chooses.
+//
+// # Split BTF
+//
+// A module's types stand on a kernel's, the base, which BTF does not name. A
+// base that cannot be the right one is an error: the releases differ, a type or
+// name lies out of range, or names start amid others. A module that was built
+// outside of the kernel's tree brings what it needs of a base with it (section
+// .BTF.base); its types are moved to the kernel's, type by type.
 //
 // # Invariants
 //
-//   - A file is read into memory once, and of an ELF file only the section is.
-//     What sysfs lets be mapped is not read at all.
-//   - No input makes this package hold more than [MaxSize] bytes of it.
+//   - Nothing is unpacked to disk. Streams stay streams where they can: of a
+//     package, only the kernel image is in memory.
+//   - No input makes this package hold more than [Options.MaxSize] bytes of one
+//     layer, nor unpack more than [MaxRatio] times its size.
+//   - What sysfs lets be mapped is not read at all.
 //   - Modules are joined in the order of their names, so the order in which a
 //     caller gave them leaves no trace.
-//   - Errors name the file and say what to do. [ErrNoBTF] and [ErrNotLoaded] tell
-//     the two cases apart in which a caller may want to try something else.
+//   - Errors name the file, the way into it, and say what to do. Text from an
+//     input stands in them only if it is plain, else quoted.
 package source

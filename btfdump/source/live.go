@@ -3,10 +3,13 @@ package source
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -25,7 +28,7 @@ func (k liveKernel) path(name string) string {
 
 // vmlinux returns the kernel's own BTF.
 func (k liveKernel) vmlinux() ([]byte, error) {
-	raw, err := readFile(k.path("vmlinux"))
+	raw, err := k.read("vmlinux")
 	switch {
 	case err == nil:
 		return raw, nil
@@ -44,13 +47,71 @@ func (k liveKernel) vmlinux() ([]byte, error) {
 func (k liveKernel) release() string {
 	data, err := os.ReadFile(k.osrelease)
 	release := strings.TrimSpace(string(data))
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._+~-", r)
-	}
-	if err != nil || strings.TrimFunc(release, plain) != "" {
+	if err != nil || strings.Trim(release, plain) != "" {
 		return ""
 	}
 	return release
+}
+
+// read returns the content of one of the kernel's files, and takes no copy of it
+// where the file can be mapped.
+func (k liveKernel) read(name string) ([]byte, error) {
+	file, err := os.Open(k.path(name))
+	if err != nil {
+		return nil, err // an *os.PathError names the path
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if mapped, ok := mapSysfs(file, info.Size()); ok {
+		return mapped, nil
+	}
+	if info.Size() > MaxBTF {
+		return nil, tooMuchBTF(k.path(name))
+	}
+	raw := make([]byte, info.Size())
+	if n, err := io.ReadFull(file, raw); err != nil {
+		return nil, fmt.Errorf("%s: %w", k.path(name), cut(int64(n), info.Size(), err))
+	}
+	return raw, nil
+}
+
+// requested reads those of the loaded modules that were asked for by name, and
+// what they stand on.
+func (k liveKernel) requested(r moduleRequests) ([]module, error) {
+	if len(r.names) == 0 && !r.all {
+		return nil, nil
+	}
+	names := make(map[string]bool)
+	for name := range r.names {
+		names[name] = true
+		if parent, ok := strings.CutSuffix(name, inline); ok && parent != "vmlinux" {
+			names[parent] = true
+		}
+	}
+	if r.all {
+		loaded, err := k.modules()
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range loaded {
+			names[name] = true
+		}
+	}
+	var modules []module
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		raw, err := k.read(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%w: %s (there is no %s): load it with modprobe %s, or give the path of its .ko file", ErrNotLoaded, name, k.path(name), name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		modules = append(modules, module{name: name, origin: k.path(name), raw: raw, loaded: true})
+	}
+	return modules, nil
 }
 
 // modules returns the names of the loaded modules that have BTF.

@@ -17,7 +17,7 @@ const sysfsMagic = 0x62656572
 // can't be cut short by another process, which would end this one by a signal.
 // The mapping is never undone, since views keep what they were made of.
 func mapSysfs(file *os.File, size int64) (data []byte, ok bool) {
-	if size <= 0 || size > MaxSize {
+	if size <= 0 || size > MaxBTF {
 		return nil, false
 	}
 	var system syscall.Statfs_t

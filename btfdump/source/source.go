@@ -1,19 +1,16 @@
 package source
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/btfgen/btfgen/btfdump"
 )
-
-// MaxSize is the most bytes of BTF that are read from one input: 1 GiB, some
-// two hundred times a distribution kernel's BTF. It also keeps offsets within
-// 32 bits, which is what BTF's header has for them.
-const MaxSize = 1 << 30
 
 var (
 	// ErrNoBTF is wrapped by the errors of Open when an input was read and
@@ -37,30 +34,66 @@ type Kernel struct {
 
 	// Release is the kernel's release as uname -r prints it, such as
 	// "6.12.9-amd64". It is empty where it is not known: BTF itself doesn't
-	// tell it.
+	// tell it. It has no other characters than letters, digits and "._+~-".
 	Release string
 
 	// Modules holds the names of the modules in View, sorted.
 	Modules []string
+
+	// Origin tells where in the input the types of the kernel were found, or
+	// those of a module that was the input; nil for the running kernel.
+	Origin *Found
 }
+
+// A SearchError is the error of an input in which no BTF was found, or which
+// can't be read.
+type SearchError struct {
+	Input string
+	// Looked has what was looked at and has no BTF: ELF files.
+	Looked []Found
+	Err    error
+}
+
+func (e *SearchError) Error() string { return e.Input + ": " + e.Err.Error() }
+
+// Unwrap returns the error without the input's name.
+func (e *SearchError) Unwrap() error { return e.Err }
 
 // Options are the parts of Open that have a useful default.
 type Options struct {
 	// Stdin is what the input "-" reads; nil stands for os.Stdin.
 	Stdin io.Reader
+
+	// Base is the input with the kernel that a module stands on, for inputs
+	// that are a module's split BTF. If it is empty, the base is looked for in
+	// the directory tree around the module, and then it is the running kernel.
+	Base string
+
+	// Release chooses the kernel where an input has several; "" is for inputs
+	// with one.
+	Release string
+
+	// MaxSize is how many bytes one layer of an input may unpack to; 0 stands
+	// for [DefaultMaxSize].
+	MaxSize int64
 }
 
 // Open reads the kernel that input names, and its modules.
 //
-// An empty input is the running kernel, "-" is opts.Stdin, all else is a file's
-// path. A module is a path to a file with its split BTF (recognised by a slash
-// or a dot in it), the name of a module loaded on the running kernel, or "all"
-// for all of those. Names only go with the running kernel, whose modules they
-// are.
+// An empty input is the running kernel and "-" is opts.Stdin. "prog:ID",
+// "prog:NAME", "map:ID", "map:NAME", "btf:ID" and "btf:NAME" are BPF objects
+// loaded into the running kernel. All else is a path: of a file in any format
+// that package documentation lists, of a pinned BPF object, or of a directory
+// with kernel images and modules.
+//
+// A module is a path to a file with its split BTF (recognised by a slash or a
+// dot in it), the name of a module, or "all". Names are looked for among the
+// running kernel's modules where the input is that, and otherwise in the
+// package or directory tree that the kernel was found in.
 //
 // The view shares no memory with files that change later. Errors wrap
-// [ErrNoBTF], [ErrNotLoaded], [*btfdump.FormatError] or what package os
-// returned.
+// [ErrNoBTF], [ErrNotLoaded], [ErrTooLarge], [*btfdump.FormatError] or what
+// package os returned.
 func Open(input string, modules []string, opts Options) (*Kernel, error) {
 	return open(input, modules, opts, running)
 }
@@ -68,57 +101,170 @@ func Open(input string, modules []string, opts Options) (*Kernel, error) {
 // open is Open with the place where the running kernel shows its BTF, which
 // tests put elsewhere.
 func open(input string, modules []string, opts Options, live liveKernel) (*Kernel, error) {
-	files, err := moduleFiles(modules, input == "", live)
+	requests, err := parseModules(modules)
 	if err != nil {
 		return nil, err
 	}
-	kernel := &Kernel{Live: input == ""}
+	switch {
+	case input == "" && opts.Base != "":
+		return nil, errors.New("a base goes with a module as input: the running kernel needs none")
+	case input == "":
+		return openLive(requests, opts, live)
+	case isLoadedObject(input):
+		return openLoaded(input, requests, live)
+	}
+	return openFile(input, requests, opts, live)
+}
 
-	var name string
-	var raw []byte
+// openLive opens the running kernel.
+func openLive(requests moduleRequests, opts Options, live liveKernel) (*Kernel, error) {
+	raw, err := live.vmlinux()
+	if err != nil {
+		return nil, err
+	}
+	kernel := &Kernel{Live: true, Release: live.release()}
+	name := live.path("vmlinux")
+	if kernel.View, err = btfdump.New(raw); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	modules, err := live.requested(requests)
+	if err != nil {
+		return nil, err
+	}
+	files, err := moduleFiles(requests, opts)
+	if err != nil {
+		return nil, err
+	}
+	return kernel, kernel.join(name, append(modules, files...))
+}
+
+// openFile opens what input leads to.
+func openFile(input string, requests moduleRequests, opts Options, live liveKernel) (*Kernel, error) {
+	name := inputName(input)
+	s, err := find(input, wants{kernel: true, release: opts.Release, modules: requests.names, all: requests.all}, opts)
+	if err != nil {
+		return nil, &SearchError{Input: name, Looked: s.missed, Err: err}
+	}
+	origin, err := s.pickKernel(opts.Release)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if origin == nil || origin.Module != "" || isSplit(origin.Raw) {
+		return openModuleAsInput(input, s, requests, opts, live)
+	}
+	kernel := &Kernel{Release: origin.Release, Origin: origin}
+	if kernel.View, err = btfdump.New(origin.Raw); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if opts.Base != "" {
+		return nil, fmt.Errorf("%s is no module: its types need no base", name)
+	}
+
+	modules := s.pickModules(requests, kernel.Release)
+	if modules, err = requests.addMissing(modules, input, kernel.Release, len(s.found) > 1 || origin.Path() != "", opts); err != nil {
+		return nil, err
+	}
+	files, err := moduleFiles(requests, opts)
+	if err != nil {
+		return nil, err
+	}
+	return kernel, kernel.join(name, append(modules, files...))
+}
+
+// inputName is what errors call an input.
+func inputName(input string) string {
 	switch input {
 	case "":
-		name = live.path("vmlinux")
-		kernel.Release = live.release()
-		raw, err = live.vmlinux()
+		return "the running kernel"
 	case "-":
-		name = "standard input"
+		return "standard input"
+	}
+	return input
+}
+
+// find searches an input for BTF.
+func find(input string, w wants, opts Options) (*search, error) {
+	s := &search{wants: w}
+	if input == "-" {
 		stdin := opts.Stdin
 		if stdin == nil {
 			stdin = os.Stdin
 		}
-		raw, err = readStream(name, stdin)
-	default:
-		name = input
-		raw, err = readFile(input)
+		return s, s.run(streamInput(stdin, -1), opts.MaxSize)
 	}
+	file, err := os.Open(input)
 	if err != nil {
-		return nil, err
+		return s, plainPathError(err)
 	}
+	defer file.Close()
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return s, plainPathError(err)
+	case info.IsDir():
+		return s, s.tree(input, opts)
+	case !info.Mode().IsRegular():
+		// A pipe, as in <(xz -dc vmlinux.btf.xz), can be read once and from its
+		// start only.
+		return s, s.run(streamInput(file, -1), opts.MaxSize)
+	}
+	if mapped, ok := mapSysfs(file, info.Size()); ok {
+		return s, s.run(fileInput(memory(mapped), info.Size()), opts.MaxSize)
+	}
+	return s, s.run(fileInput(file, info.Size()), opts.MaxSize)
+}
 
-	base, err := btfdump.New(raw)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+// plainPathError drops the path from an error of package os: those who call find
+// put the input's name in front.
+func plainPathError(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err
 	}
-	kernel.View = base
+	return err
+}
 
-	splits := make([]*btfdump.View, 0, len(files))
-	for _, file := range files {
-		split, err := openModule(file, base, name)
-		if err != nil {
-			return nil, err
+// pickKernel returns the kernel among what was found; nil if there are only
+// modules.
+func (s *search) pickKernel(release string) (*Found, error) {
+	var kernels []*Found
+	for i := range s.found {
+		f := &s.found[i]
+		if f.Module != "" || release != "" && f.Release != "" && f.Release != release {
+			continue
 		}
-		splits = append(splits, split)
-		kernel.Modules = append(kernel.Modules, file.name)
-	}
-	switch len(splits) {
-	case 0:
-	case 1:
-		kernel.View = splits[0]
-	default:
-		if kernel.View, err = btfdump.Join(base, splits...); err != nil {
-			return nil, fmt.Errorf("%s with modules %s: %w", name, strings.Join(kernel.Modules, ", "), err)
+		// The same kernel may be there twice, as vmlinux and vmlinuz.
+		same := slices.ContainsFunc(kernels, func(k *Found) bool { return bytes.Equal(k.Raw, f.Raw) })
+		if !same {
+			kernels = append(kernels, f)
 		}
 	}
-	return kernel, nil
+	switch {
+	case len(kernels) == 0 && release != "" && len(s.releases()) > 0:
+		return nil, fmt.Errorf("%w of the release %s: what is there is %s", ErrNoBTF, quoted(release), strings.Join(s.releases(), ", "))
+	case len(kernels) == 0:
+		return nil, nil
+	case len(kernels) == 1 || s.single:
+		return kernels[0], nil
+	}
+	if releases := s.releases(); len(releases) > 1 {
+		return nil, fmt.Errorf("it holds %d kernels: choose one with --release: %s", len(releases), strings.Join(releases, ", "))
+	}
+	var paths []string
+	for _, k := range kernels {
+		paths = append(paths, quoted(k.Path()))
+	}
+	return nil, fmt.Errorf("it holds %d kernels whose releases don't tell them apart (%s): unpack the one that is meant", len(kernels), strings.Join(paths, ", "))
+}
+
+// releases returns the releases of the kernels that were found, sorted.
+func (s *search) releases() []string {
+	var releases []string
+	for _, f := range s.found {
+		if f.Module == "" && f.Release != "" {
+			releases = append(releases, f.Release)
+		}
+	}
+	slices.Sort(releases)
+	return slices.Compact(releases)
 }

@@ -54,6 +54,7 @@ func newTestKernel(t *testing.T) testKernel {
 		"broken.btf":      vmlinux[:30],
 		"unrelated.ko":    elfFile(binary.LittleEndian, elfSection{".text", elf.SHT_PROGBITS, 0, []byte("code")}),
 		"other/file.name": beta,
+		"folder/notes":    []byte("nothing here"),
 	} {
 		path := filepath.Join(k.dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -138,12 +139,11 @@ func TestOpenErrors(t *testing.T) {
 		want    []string
 	}{
 		{"no such file", in("missing"), nil, os.ErrNotExist, []string{in("missing")}},
-		{"directory", k.dir, nil, nil, []string{k.dir, "directory"}},
-		{"no container", in("notes"), nil, ErrNoBTF, []string{in("notes"), "6e 65 69 74", "neither raw BTF nor ELF"}},
+		{"directory", in("folder"), nil, ErrNoBTF, []string{in("folder"), "boot/vmlinuz-*"}},
+		{"no container", in("notes"), nil, ErrNoBTF, []string{in("notes"), "6e 65 69 74", "no format that btfgen knows"}},
 		{"empty file", in("nothing"), nil, ErrNoBTF, []string{in("nothing"), "empty"}},
 		{"ELF without BTF", in("unrelated.ko"), nil, ErrNoBTF, []string{in("unrelated.ko"), "no section .BTF"}},
 		{"cut short", in("broken.btf"), nil, nil, []string{in("broken.btf")}},
-		{"module as kernel", in("alpha.ko"), nil, nil, []string{in("alpha.ko")}},
 		{"module not loaded", "", []string{"gamma"}, ErrNotLoaded, []string{"gamma", "modprobe gamma"}},
 		{"module's name for a file", in("vmlinux"), []string{"alpha"}, nil, []string{`"alpha"`, "./alpha.ko"}},
 		{"all for a file", in("vmlinux"), []string{"all"}, nil, []string{"running kernel", "paths"}},
@@ -231,7 +231,7 @@ func TestReadsAFileOnce(t *testing.T) {
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	if _, err := readFile(path); err != nil {
+	if _, err := find(path, wants{kernel: true}, Options{}); err != nil {
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)

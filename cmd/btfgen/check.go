@@ -42,3 +42,18 @@ func check(name string, want []byte, out io.Writer, console *console) error {
 	}
 	return noError(name + " is not what btfgen would write: run it without --check")
 }
+
+// checkBinary is check for what can't be shown line by line.
+func checkBinary(name string, want []byte, console *console) error {
+	have, err := os.ReadFile(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return noError(name + " does not exist: run btfgen without --check")
+	case err != nil:
+		return err
+	case bytes.Equal(have, want):
+		console.say("%s: up to date", name)
+		return nil
+	}
+	return noError(fmt.Sprintf("%s is not what btfgen would write (it has %s bytes, not %s): run it without --check", name, thousands(len(have)), thousands(len(want))))
+}

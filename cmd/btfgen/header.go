@@ -19,6 +19,7 @@ import (
 // headerFlags are the flags of the default command.
 func headerFlags() []cli.Flag {
 	return append(append(inputFlags(), []cli.Flag{
+		&cli.StringFlag{Name: "format", Usage: "make a header (`FORMAT` h) or BTF (btf), whatever the output is called"},
 		&cli.BoolFlag{Name: "no-kfuncs", Usage: "leave out the prototypes of kfuncs"},
 		&cli.StringFlag{Name: "spdx", Usage: "name the header's licence in its first line, by an SPDX `ID`"},
 		&cli.BoolFlag{Name: "no-provenance", Usage: "leave out the comment that says what the header was made from"},
@@ -31,30 +32,33 @@ func headerFlags() []cli.Flag {
 // A headerRequest is what the user asked for.
 type headerRequest struct {
 	output  string
+	format  string // "h" or "btf"
 	input   string
 	modules []string
 	types   []string // sorted, each once
+	source  source.Options
 	options cgen.Options
 	check   bool
-	stdin   io.Reader
 
 	verify    bool
 	compilers []string // to verify with; none: the default one
 	fast      bool     // to verify
 }
 
-// header is the default command: it makes a C header.
+// header is the default command: it makes a C header, or BTF.
 func header(c *cli.Context) error {
 	request, err := newHeaderRequest(c)
 	if err != nil {
 		return err
 	}
 	console := newConsole(c.App.ErrWriter, c.Bool("quiet"))
-	text, err := makeHeader(request, console, c.App.Writer)
+	text, err := request.make(console, c.App.Writer)
 	if err != nil {
 		return err
 	}
 	switch {
+	case request.check && request.format == "btf":
+		return checkBinary(request.output, text, console)
 	case request.check:
 		return check(request.output, text, c.App.Writer, console)
 	case request.output == "-":
@@ -91,7 +95,6 @@ func newHeaderRequest(c *cli.Context) (headerRequest, error) {
 		modules: c.StringSlice("module"),
 		types:   c.StringSlice("type"),
 		check:   c.Bool("check"),
-		stdin:   c.App.Reader,
 		verify:  c.Bool("verify"), compilers: c.StringSlice("clang"), fast: c.Bool("fast"),
 		options: cgen.Options{
 			Kfuncs:       !c.Bool("no-kfuncs"),
@@ -101,8 +104,18 @@ func newHeaderRequest(c *cli.Context) (headerRequest, error) {
 		},
 	}
 	var err error
-	if r.output, err = outputName(c.Args().Slice()); err != nil {
+	if r.output, r.format, err = outputName(c.Args().Slice(), c.String("format")); err != nil {
 		return r, err
+	}
+	if r.source, err = sourceOptions(c); err != nil {
+		return r, err
+	}
+	if r.format == "btf" {
+		for _, flag := range []string{"no-kfuncs", "spdx", "no-provenance", "verify"} {
+			if c.IsSet(flag) {
+				return r, fmt.Errorf("--%s is for headers, and %s is to be BTF: leave it out", flag, r.output)
+			}
+		}
 	}
 	if r.check && r.output == "-" {
 		return r, errors.New("--check compares with a file: name one instead of \"-\"")
@@ -133,20 +146,28 @@ func newHeaderRequest(c *cli.Context) (headerRequest, error) {
 	return r, nil
 }
 
-// outputName returns the one argument, after whose suffix it is decided what is
-// made.
-func outputName(args []string) (string, error) {
+// outputName returns the one argument, and what is made: by its suffix, unless
+// --format says it.
+func outputName(args []string, format string) (name, what string, err error) {
 	switch len(args) {
 	case 0:
-		return "", errors.New("name the header to write, as in: btfgen vmlinux.h (or - for standard output); btfgen --help tells more")
+		return "", "", errors.New("name the header to write, as in: btfgen vmlinux.h (or - for standard output); btfgen --help tells more")
 	case 1:
 	default:
-		return "", fmt.Errorf("there can be one output, but %d were given: %q", len(args), args)
+		return "", "", fmt.Errorf("there can be one output, but %d were given: %q", len(args), args)
 	}
-	if output := args[0]; output == "-" || filepath.Ext(output) == ".h" {
-		return output, nil
+	suffix := strings.TrimPrefix(filepath.Ext(args[0]), ".")
+	switch {
+	case format == "h" || format == "btf":
+		return args[0], format, nil
+	case format != "":
+		return "", "", fmt.Errorf("there is no format %q: --format h makes a header, --format btf makes BTF", format)
+	case args[0] == "-":
+		return args[0], "h", nil
+	case suffix == "h" || suffix == "btf":
+		return args[0], suffix, nil
 	}
-	return "", fmt.Errorf("the output's name says what is made, and %q is no C header: name it *.h, or - for standard output", args[0])
+	return "", "", fmt.Errorf("the output's name says what is made, and %q is neither a C header nor BTF: name it *.h or *.btf, or - for a header on standard output", args[0])
 }
 
 // checkPattern refuses patterns of --type with characters that no name in BTF
@@ -164,12 +185,12 @@ func checkPattern(pattern string) error {
 	return nil
 }
 
-// makeHeader reads the kernel and returns the header's text, verified if that
-// is asked for. What verifying finds is printed to out.
-func makeHeader(r headerRequest, console *console, out io.Writer) ([]byte, error) {
+// make reads the kernel and returns the output's content, a header verified if
+// that is asked for. What verifying finds is printed to out.
+func (r headerRequest) make(console *console, out io.Writer) ([]byte, error) {
 	defer console.end()
 	console.begin("reading the kernel's types")
-	kernel, err := source.Open(r.input, r.modules, source.Options{Stdin: r.stdin})
+	kernel, err := source.Open(r.input, r.modules, r.source)
 	if err != nil {
 		return nil, err
 	}
@@ -178,6 +199,10 @@ func makeHeader(r headerRequest, console *console, out io.Writer) ([]byte, error
 		if set, err = selectTypes(kernel.View, r.types); err != nil {
 			return nil, err
 		}
+	}
+	if r.format == "btf" {
+		console.begin("writing BTF")
+		return r.rawBTF(kernel, set)
 	}
 	r.options.Release = kernel.Release
 	console.begin("deciding on names and order")
@@ -197,6 +222,22 @@ func makeHeader(r headerRequest, console *console, out io.Writer) ([]byte, error
 		}
 	}
 	return text, nil
+}
+
+// rawBTF returns the BTF as it was found; if types or modules were asked for,
+// those types in BTF of its own.
+func (r headerRequest) rawBTF(kernel *source.Kernel, set *btfdump.Set) ([]byte, error) {
+	switch {
+	case set == nil && len(r.modules) == 0 && kernel.Origin != nil:
+		return kernel.Origin.Raw, nil
+	case set == nil && len(r.modules) == 0:
+		return kernel.View.Raw(), nil
+	}
+	raw, err := kernel.View.Subset(set)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.origin(), err)
+	}
+	return raw, nil
 }
 
 // origin names what was read, for errors about the types in it.

@@ -38,20 +38,28 @@ const helpTemplate = `{{.Name}} makes a C header from the types of a Linux kerne
 
 USAGE
    btfgen [flags] OUTPUT                 flags may stand before and after OUTPUT
+   btfgen info [flags] [FILE]            what is in a kernel's file, and what is off with it
    btfgen verify [flags] HEADER          does a header tell the truth? btfgen verify --help
    btfgen completion bash|zsh|fish       print a script that completes btfgen's command line
 
-   OUTPUT is the header to write, named *.h; "-" writes it to standard output.
+   OUTPUT is the header to write, named *.h, or BTF, named *.btf; "-" writes to standard output.
+
+   A kernel is read from what people have: vmlinux, vmlinuz and other boot images, .deb and .rpm packages, tar and cpio
+   archives, raw BTF, each compressed or not, lib/modules/RELEASE, or a root file system's directory.
 
 EXAMPLES
    btfgen vmlinux.h                      the running kernel's header
    btfgen -m nf_conntrack vmlinux.h      with the types of a loaded module
    btfgen -m all vmlinux.h               with the types of every loaded module
-   btfgen -i vmlinux-6.12 -m veth.ko vmlinux.h
+   btfgen -i vmlinuz-6.12 -m veth.ko.xz vmlinux.h
                                          a kernel and a module that are not running
+   btfgen -i linux-image.deb -m veth vmlinux.h
+                                         both from a package
+   btfgen -i prog:42 types.h             the types of a loaded BPF program
    xz -dc kernel.btf.xz | btfgen -i - -  from standard input to standard output
    btfgen --type task_struct --type 'sk_*' slim.h
                                          only these types and what they need
+   btfgen --type task_struct slim.btf    the same as BTF
    btfgen --check vmlinux.h              is the file still what btfgen would write?
    btfgen --verify vmlinux.h             written only if clang agrees with every type in it
    btfgen --no-kfuncs --spdx GPL-2.0 vmlinux.h

@@ -3,13 +3,16 @@
 //	btfgen vmlinux.h                                  the running kernel's header
 //	btfgen -i vmlinux-6.12 -m nf_conntrack.ko all.h   an offline kernel with a module's types
 //	btfgen --type task_struct --type 'sk_*' slim.h    those types and what they need
+//	btfgen --type task_struct slim.btf                the same as BTF
+//	btfgen info vmlinuz                               what is in a file
 //
 // # Implementation details
 //
 // This package turns flags into calls, and what comes back into files, messages
 // and exit codes; it knows nothing about types. Package source reads the
 // kernel, package cgen decides on names and order and prints. Each command has
-// a file of its own: header.go for the default one, verify.go, completion.go. How btfgen talks to a person is written down in tui.go, how it
+// a file of its own: header.go for the default one, info.go, verify.go,
+// completion.go. How btfgen talks to a person is written down in tui.go, how it
 // replaces files in output.go.
 //
 // Exit codes: 0 done; 1 the answer is no (--check found a
@@ -72,11 +75,11 @@ func newApp() *cli.App {
 		Name:                      "btfgen",
 		Version:                   version(),
 		Usage:                     "make a C header from a kernel's types",
-		UsageText:                 "btfgen [flags] OUTPUT\n" + "btfgen verify [flags] HEADER\n" + "btfgen completion bash|zsh|fish",
+		UsageText:                 "btfgen [flags] OUTPUT\n" + "btfgen verify [flags] HEADER\n" + "btfgen info [flags] [FILE]\n" + "btfgen completion bash|zsh|fish",
 		CustomAppHelpTemplate:     helpTemplate,
 		Flags:                     headerFlags(),
 		Action:                    header,
-		Commands:                  []*cli.Command{verifyCommand(), completionCommand()},
+		Commands:                  []*cli.Command{verifyCommand(), infoCommand(), completionCommand()},
 		DisableSliceFlagSeparator: true, // a comma may stand in a file's name
 		ExitErrHandler:            func(*cli.Context, error) {},
 		OnUsageError:              func(_ *cli.Context, err error, _ bool) error { return err },

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io/fs"
 	"os"
@@ -24,6 +25,12 @@ func TestMain(m *testing.M) {
 //	other.btf      split BTF on it, with struct other_state
 //	broken.btf     the first half of kernel.btf
 //	hostile.btf    a struct whose name is no identifier
+//	other-kernel.btf   a kernel of which the modules are none
+//	module.ko, other.ko    the modules as ELF files, for the release 6.12.9-test
+//	cut-enum.btf   a kernel with an enum of 8 bytes, and a type twice
+//	unknown.btf    an int, and a type of the unknown kind 20
+//	empty.btf      a header
+//	no-btf.elf     an ELF file without BTF
 //
 // and have these commands beside testscript's own:
 //
@@ -45,6 +52,14 @@ func TestScripts(t *testing.T) {
 				"other.btf":   modules[1],
 				"broken.btf":  kernel[:len(kernel)/2],
 				"hostile.btf": hostile.Bytes(),
+
+				"other-kernel.btf": otherKernel(),
+				"module.ko":        moduleFile("module", modules[0]),
+				"other.ko":         moduleFile("other_two", modules[1]),
+				"cut-enum.btf":     cutEnum(),
+				"unknown.btf":      unknownKind(),
+				"empty.btf":        btftest.New().Bytes(),
+				"no-btf.elf":       moduleFile("bare", nil),
 			} {
 				if err := os.WriteFile(filepath.Join(env.WorkDir, name), data, 0o644); err != nil {
 					return err
@@ -91,6 +106,85 @@ func testKernel() (kernel []byte, modules [][]byte) {
 		modules = append(modules, m.Bytes())
 	}
 	return b.Bytes(), modules
+}
+
+// otherKernel returns the BTF of another kernel than testKernel's, with fewer
+// types and other strings.
+func otherKernel() []byte {
+	b := btftest.New()
+	b.Struct("elsewhere", 4, btftest.Field("only_here", b.Int("int", 4, btftest.Signed), 0))
+	for i := range 40 {
+		b.Typedef(fmt.Sprintf("other_type_%d_t", i), 1)
+	}
+	return b.Bytes()
+}
+
+func cutEnum() []byte {
+	b := btftest.New()
+	integer := b.Int("int", 4, btftest.Signed)
+	b.Enum("wide", 8, btftest.Val("WIDE", 1))
+	b.Struct("task_struct", 4, btftest.Field("pid", integer, 0))
+	b.Struct("task_struct", 4, btftest.Field("tid", integer, 0))
+	return b.Bytes()
+}
+
+func unknownKind() []byte {
+	b := btftest.New()
+	b.HeaderLen = 32
+	b.Layout = append(btftest.StandardLayout(), btftest.LayoutEntry{InfoSize: 4})
+	b.Int("int", 4, btftest.Signed)
+	b.Raw(20, "", 0, false, 0, 1)
+	return b.Bytes()
+}
+
+// moduleFile returns a module as a 64-bit ELF file, made by the assembler's
+// rules: section headers, and their names, at the end. Without BTF there is no
+// section .BTF.
+func moduleFile(name string, btf []byte) []byte {
+	type section struct {
+		name string
+		kind uint32
+		data []byte
+	}
+	const progbits, strtab = 1, 3
+	sections := []section{
+		{},
+		{".modinfo", progbits, []byte("name=" + name + "\x00vermagic=6.12.9-test SMP mod_unload\x00")},
+		{".gnu.linkonce.this_module", progbits, make([]byte, 8)},
+	}
+	if btf != nil {
+		sections = append(sections, section{".BTF", progbits, btf})
+	}
+	sections = append(sections, section{name: ".shstrtab", kind: strtab})
+	var names []byte
+	var nameAt []uint32
+	for _, s := range sections {
+		nameAt = append(nameAt, uint32(len(names)))
+		names = append(append(names, s.name...), 0)
+	}
+	sections[len(sections)-1].data = names
+
+	le := binary.LittleEndian
+	var body, headers []byte
+	for i, s := range sections {
+		headers = le.AppendUint32(headers, nameAt[i])
+		headers = le.AppendUint32(headers, s.kind)
+		for _, word := range []uint64{0, 0, uint64(64 + len(body)), uint64(len(s.data)), 0, 1, 0} {
+			headers = le.AppendUint64(headers, word)
+		}
+		body = append(body, s.data...)
+	}
+	const relocatable, x86 = 1, 62
+	file := append([]byte("\x7fELF\x02\x01\x01"), make([]byte, 9)...)
+	file = le.AppendUint16(file, relocatable)
+	file = le.AppendUint16(file, x86)
+	file = le.AppendUint32(file, 1)
+	file = append(file, make([]byte, 16)...)
+	file = le.AppendUint64(file, uint64(64+len(body)))
+	file = append(file, 0, 0, 0, 0, 64, 0, 0, 0, 0, 0, 64, 0)
+	file = le.AppendUint16(file, uint16(len(sections)))
+	file = le.AppendUint16(file, uint16(len(sections)-1))
+	return append(append(file, body...), headers...)
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {

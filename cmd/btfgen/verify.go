@@ -46,15 +46,6 @@ func compilerFlags() []cli.Flag {
 	}
 }
 
-// inputFlags say which types of which kernel.
-func inputFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "input", Aliases: []string{"i"}, Usage: "kernel to read: a `FILE` of raw BTF or ELF; \"-\": standard input; default: the running one"},
-		&cli.StringSliceFlag{Name: "module", Aliases: []string{"m"}, Usage: "add a `MODULE`: a .ko or BTF file, a loaded one's name, or \"all\" of those; repeatable"},
-		&cli.StringSliceFlag{Name: "type", Usage: "only types whose names match `GLOB`, and what they need; repeatable"},
-	}
-}
-
 const verifyHelp = `btfgen verify [flags] HEADER compiles a C header with clang and compares what the compiler makes of it with the types of a kernel: every size, member, offset, bitfield, type, value and prototype, and that accesses are relocated (CO-RE). Any header will do, whichever tool or person wrote it; types that it lacks are counted, and are no mistake.
 
 EXAMPLES
@@ -90,10 +81,14 @@ func verifyHeader(c *cli.Context) error {
 	if c.IsSet("input") && input == "" {
 		return errors.New("--input is empty: name a file, or leave the flag out for the running kernel")
 	}
+	options, err := sourceOptions(c)
+	if err != nil {
+		return err
+	}
 	console := newConsole(c.App.ErrWriter, c.Bool("quiet"))
 	defer console.end()
 	console.begin("reading the kernel's types")
-	kernel, err := source.Open(input, c.StringSlice("module"), source.Options{Stdin: c.App.Reader})
+	kernel, err := source.Open(input, c.StringSlice("module"), options)
 	if err != nil {
 		return err
 	}

@@ -190,7 +190,7 @@ func info(kind, vlen int, kflag bool) uint32 {
 }
 
 func length(data []byte) uint32 {
-	if len(data) > math.MaxUint32 {
+	if uint64(len(data)) > math.MaxUint32 {
 		panic("btftest: section of more than 4 GiB")
 	}
 	return uint32(len(data))

@@ -4,6 +4,7 @@
 //	bench prepare DIR CORPUS   unpacks the corpus's kernels into DIR, and makes DIR/ten-times
 //	bench compare FLAGS FILE...    btfgen and bpftool on the same files
 //	bench linear FLAGS ONE TEN     btfgen on a file and on one ten times as large
+//	bench packages FLAGS DEB...    btfgen on Debian packages, and dpkg -x; on the kernel images in them, and their decompressors
 package main
 
 import (
@@ -22,7 +23,7 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("bench: ")
 	if len(os.Args) < 2 {
-		log.Fatal("usage: bench prepare|compare|linear ARGS...")
+		log.Fatal("usage: bench prepare|compare|linear|packages ARGS...")
 	}
 	var err error
 	switch args := os.Args[2:]; os.Args[1] {
@@ -32,6 +33,8 @@ func main() {
 		err = compare(args)
 	case "linear":
 		err = linear(args)
+	case "packages":
+		err = packages(args)
 	default:
 		err = fmt.Errorf("there is no %q", os.Args[1])
 	}

@@ -1,0 +1,195 @@
+package source
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// A Layer is one step of the way from an input to the BTF in it.
+type Layer struct {
+	// Format is what the layer was recognised as, such as "bzImage" or "xz".
+	Format string
+
+	// Path is the layer's name in the archive or ELF file around it, "" if it
+	// has none. It may be any string.
+	Path string
+
+	// Offset is the layer's distance from the start of what is around it, in
+	// bytes, and Size its length; -1 if not known, as in a stream.
+	Offset, Size int64
+}
+
+// String returns the layer as it is shown to people. A path that is not plain is
+// quoted.
+func (l Layer) String() string {
+	switch {
+	case l.Path == "":
+		return l.Format
+	case l.Format == "":
+		return quoted(l.Path)
+	}
+	return fmt.Sprintf("%s (%s)", quoted(l.Path), l.Format)
+}
+
+// quoted returns text from an input so that it can be shown: as it is if all of
+// it is plain, else quoted.
+func quoted(text string) string {
+	if text != "" && strings.Trim(text, plain+"/:,") == "" {
+		return text
+	}
+	return fmt.Sprintf("%.200q", text)
+}
+
+// plain are the characters of releases, and of the names of most files.
+const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+~-"
+
+// Found is BTF that was found in an input, or an ELF file or kernel image that
+// was looked at and has none.
+type Found struct {
+	Layers []Layer
+
+	Raw  []byte // the BTF; nil: there is none
+	Base []byte // the section .BTF.base: the base that a module was given when it was built
+
+	Release string // of the kernel, or the one that a module is for; "" if not known
+	Arch    string // as uname -m prints it, or ELF's name of the machine; "" if not known
+	BuildID string // hexadecimal; "" if not known
+	Module  string // the module's name, if it is one
+	DWARF   bool   // there is DWARF debug information
+	ELF     *ELFInfo
+}
+
+// Path returns the path of the innermost layer that has one and is a file, ""
+// if there is none.
+func (f *Found) Path() string {
+	for i := len(f.Layers) - 1; i >= 0; i-- {
+		if l := f.Layers[i]; l.Path != "" && l.Format != "BTF" {
+			return l.Path
+		}
+	}
+	return ""
+}
+
+// A search looks for BTF in one input, down through all containers.
+type search struct {
+	wants  wants
+	budget *budget
+	found  []Found
+	missed []Found  // what was looked at and has no BTF
+	layers []Layer  // the way to where the search is
+	others []string // releases of kernels in an archive that were not asked for
+
+	// What headers on the way have told. It holds for what is below them.
+	known struct{ release, arch, module string }
+
+	single  bool  // one kernel is all that is to be expected, as in a package
+	dropped error // the error that a decompressor ended with whose data goes on behind its end
+}
+
+// wants is what a search is for.
+type wants struct {
+	kernel  bool   // a kernel's BTF
+	release string // of that kernel, "" for any
+	modules map[string]bool
+	all     bool // all modules
+}
+
+func (w wants) module(name string) bool { return w.all || w.modules[name] }
+
+// done reports whether there is nothing left to look for, so that the rest of an
+// archive need not be read.
+func (s *search) done() bool {
+	if !s.single || s.wants.all {
+		return false
+	}
+	kernel := !s.wants.kernel
+	left := len(s.wants.modules)
+	for _, f := range s.found {
+		if f.Module == "" {
+			kernel = true
+		} else {
+			left--
+		}
+	}
+	return kernel && left <= 0
+}
+
+// add notes what was found where the search is.
+func (s *search) add(f Found) {
+	f.Layers = append(append([]Layer(nil), s.layers...), f.Layers...)
+	if f.Release == "" {
+		f.Release = s.known.release
+	}
+	if f.Arch == "" {
+		f.Arch = s.known.arch
+	}
+	if f.Module == "" {
+		f.Module = s.known.module
+	}
+	if f.Raw == nil {
+		s.missed = append(s.missed, f)
+	} else {
+		s.found = append(s.found, f)
+	}
+}
+
+// open looks into an input: the outermost one, or what descend is given.
+func (s *search) open(in *input) error {
+	head, err := in.head()
+	if err != nil {
+		return err
+	}
+	if len(head) == 0 {
+		return fmt.Errorf("%w: the input is empty", ErrNoBTF)
+	}
+	c := identify(head)
+	if c == nil {
+		c = &container{name: "image", open: scanned("")}
+	}
+	top := &s.layers[len(s.layers)-1]
+	top.Format = c.name
+	if err := c.open(s, in); err != nil {
+		return fmt.Errorf("%s: %w", c.name, err)
+	}
+	return nil
+}
+
+// descend looks into a part of what the search is at.
+func (s *search) descend(path string, offset int64, in *input) error {
+	if len(s.layers) >= maxDepth {
+		return fmt.Errorf("%w: more than %d containers stand in each other", ErrNoBTF, maxDepth)
+	}
+	known := s.known
+	s.layers = append(s.layers, Layer{Path: path, Offset: offset, Size: in.size})
+	err := s.open(in)
+	if in.from != nil && in.from.dropped != nil {
+		s.dropped = in.from.dropped
+	}
+	s.layers = s.layers[:len(s.layers)-1]
+	s.known = known
+	if err != nil && path != "" {
+		err = fmt.Errorf("%s: %w", quoted(path), err)
+	}
+	return err
+}
+
+// run searches one input, which is a file's content or a stream.
+func (s *search) run(in *input, maxSize int64) error {
+	if maxSize == 0 {
+		maxSize = DefaultMaxSize
+	}
+	size := func() int64 { return in.size }
+	if in.at == nil {
+		counted := &counter{r: in.stream}
+		in = streamInput(counted, in.size)
+		size = func() int64 { return counted.n }
+	}
+	s.budget = &budget{maxSize: maxSize, input: size}
+	s.layers = []Layer{{Size: in.size}}
+	err := s.open(in)
+	if err != nil && s.dropped != nil && !errors.Is(err, s.dropped) {
+		err = fmt.Errorf("%w (a layer above ended with: %w)", err, s.dropped)
+	}
+	return err
+}
