@@ -20,7 +20,9 @@ func (c *check) compareAll(fast bool) {
 	c.findPartners(byEntry)
 	for _, e := range c.names.entries {
 		if len(e.heads) == 0 {
-			c.report.Absent = append(c.report.Absent, e.title())
+			if !c.c23 || e.class != classTypedef || e.name != "bool" { // a keyword since C23
+				c.report.Absent = append(c.report.Absent, e.title())
+			}
 			continue
 		}
 		if e.forward || fast && byEntry[e] == nil {

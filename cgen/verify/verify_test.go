@@ -164,6 +164,17 @@ func TestHeader(t *testing.T) {
 	}
 }
 
+// In C23 bool is a keyword, and so no typedef of the header's.
+func TestC23(t *testing.T) {
+	b := btftest.New()
+	flag := b.Typedef("bool", b.Int("_Bool", 1, btftest.Bool))
+	b.Struct("s", 2, field("on", flag, 0), field("true", flag, 1))
+	text := "struct s { _Bool on; _Bool true_; }" + mark
+	if got := outline(run(t, b, text, verify.Options{Std: "gnu2x"})); got != "" {
+		t.Errorf("reports\n%s", got)
+	}
+}
+
 func TestNoCompiler(t *testing.T) {
 	view, err := btfdump.New(twins().Bytes())
 	if err != nil {
