@@ -244,26 +244,16 @@ func (p *recordPrinter) flexible(f *leaf, name string) {
 }
 
 // bitfield prints getter and setter of a bitfield.
-//
-// BTF counts its first bit from the start of the record. On little-endian
-// machines that is the least significant bit of a byte, and the bitfield grows
-// towards more significant ones; on big-endian machines the other way around.
 func (p *recordPrinter) bitfield(f *leaf, name string) {
 	v := &f.value
-	first, n := f.bit%8, uint32(f.end())-f.off // bit in the first byte, number of bytes
-	low := first
-	if p.big {
-		low = 8*n - first - f.bits
-	}
 	typ := p.element(v, p.name+"_"+name)
-	switch v.class {
-	case classInt128:
-		typ = "uint64"
-		if v.signed {
-			typ = "int64"
-		}
-	case classBool:
+	switch {
+	case v.class == classBool:
 		typ = "bool"
+	case v.class == classInt128 && f.bits <= 64 && v.signed:
+		typ = "int64"
+	case v.class == classInt128 && f.bits <= 64:
+		typ = "uint64"
 	}
 	setter := p.unique("Set" + name)
 	width := strconv.Itoa(int(f.bits))
@@ -275,96 +265,157 @@ func (p *recordPrinter) bitfield(f *leaf, name string) {
 	p.num(uint64(f.bit))
 	p.add(": ")
 	p.out = appendCType(p.out, p.view, f.typ)
-	p.add(".\nfunc (", p.receiver(), ") ", name, "() ", typ, " { return ")
-	lowText := strconv.Itoa(int(low))
-	if n == 1 {
-		p.bitsOfByte(p.firstByte(f), typ, v, f.bits, low)
-	} else {
-		p.helpers.add(helperBits)
-		get := p.helper("getBits") + "(" + p.bytes(f) + ", " + lowText + ", " + width + ")"
-		unused := strconv.Itoa(int(64 - f.bits))
-		switch {
-		case v.class == classBool:
-			p.add(get, " != 0")
-		case v.signed && f.bits < 64:
-			p.add(typ, "(int64(", get, "<<", unused, ") >> ", unused, ")")
-		case typ == "uint64":
-			p.add(get)
-		default:
-			p.add(typ, "(", get, ")")
+	p.add(".\nfunc (", p.receiver(), ") ", name, "() ", typ, " {")
+	whole := p.bits(f, f.bit, f.bits)
+	switch {
+	case f.bits > 64:
+		high, low := p.halves(f)
+		first, second := low.get(false), high.get(v.signed)
+		if v.signed {
+			second = "uint64(" + second + ")"
 		}
+		if p.big {
+			first, second = second, first
+		}
+		p.addFunc(" return ", typ, "{", first, ", ", second, "} }\n")
+	case whole.oneByte():
+		p.addFunc(" return ", whole.getByte(typ, v), " }\n")
+	case v.class == classBool:
+		p.addFunc(" return ", whole.get(false), " != 0 }\n")
+	default:
+		expr := whole.get(v.signed)
+		if typ != "uint64" && !(typ == "int64" && v.signed && f.bits < 64) {
+			expr = typ + "(" + expr + ")"
+		}
+		p.addFunc(" return ", expr, " }\n")
 	}
-	p.addFunc(" }\n")
+
 	p.add("\n// ", setter, " sets the bitfield ", f.name)
-	if v.class != classBool && (f.bits < 8*v.size) {
-		p.add(" to the low ", width, " bits of v")
-		if f.bits == 1 {
-			p.out = append(p.out[:len(p.out)-len("1 bits of v")], "bit of v"...)
+	if v.class != classBool && f.bits < 8*v.size {
+		p.add(" to the low bit")
+		if f.bits > 1 {
+			p.out = append(p.out[:len(p.out)-len("bit")], width+" bits"...)
 		}
+		p.add(" of v")
 	}
 	p.add(".\nfunc (x *", p.name, ") ", setter, "(v ", typ, ") {")
-	number := "uint64(v)"
-	if typ == "uint64" {
-		number = "v"
-	}
-	mask := "0x" + strconv.FormatUint((1<<f.bits-1)<<low&0xff, 16)
 	switch {
-	case v.class == classBool && n == 1:
-		one := "0x" + strconv.FormatUint(1<<low, 16)
-		p.add("\n\t", p.firstByte(f), " &^= ", mask, "\n\tif v {\n\t\t", p.firstByte(f), " |= ", one, "\n\t}\n}\n")
+	case f.bits > 64:
+		high, low := p.halves(f)
+		first, second := "v[1]", "v[0]"
+		if p.big {
+			first, second = second, first
+		}
+		p.add("\n\t", high.put(first), "\n\t", low.put(second), "\n}\n")
+	case v.class == classBool && whole.oneByte():
+		p.add("\n\t", whole.first, " &^= ", whole.mask(), "\n\tif v {\n\t\t", whole.first, " |= 0x", strconv.FormatUint(1<<whole.low, 16), "\n\t}\n}\n")
 	case v.class == classBool:
-		p.helpers.add(helperBits)
-		p.add("\n\tvar u uint64\n\tif v {\n\t\tu = 1\n\t}\n\t", p.helper("putBits"), "(", p.bytes(f), ", ", lowText, ", ", width, ", u)\n}\n")
-	case n == 1:
-		number = "byte(v)"
+		p.add("\n\tvar u uint64\n\tif v {\n\t\tu = 1\n\t}\n\t", whole.put("u"), "\n}\n")
+	case whole.oneByte():
+		number := "byte(v)"
 		if typ == "uint8" {
 			number = "v"
 		}
+		b, mask := whole.first, whole.mask()
 		switch {
 		case f.bits == 8:
-			p.addFunc(" ", p.firstByte(f), " = ", number, " }\n")
-		case low == 0:
-			p.addFunc(" ", p.firstByte(f), " = ", p.firstByte(f), "&^", mask, " | ", number, "&", mask, " }\n")
+			p.addFunc(" ", b, " = ", number, " }\n")
+		case whole.low == 0:
+			p.addFunc(" ", b, " = ", b, "&^", mask, " | ", number, "&", mask, " }\n")
 		default:
-			p.addFunc(" ", p.firstByte(f), " = ", p.firstByte(f), "&^", mask, " | ", number, "<<", lowText, "&", mask, " }\n")
+			p.addFunc(" ", b, " = ", b, "&^", mask, " | ", number, "<<", strconv.Itoa(int(whole.low)), "&", mask, " }\n")
 		}
+	case typ == "uint64":
+		p.addFunc(" ", whole.put("v"), " }\n")
 	default:
-		p.addFunc(" ", p.helper("putBits"), "(", p.bytes(f), ", ", lowText, ", ", width, ", ", number, ") }\n")
+		p.addFunc(" ", whole.put("uint64(v)"), " }\n")
 	}
 }
 
-// bitsOfByte prints the expression for a bitfield in one byte.
-func (p *recordPrinter) bitsOfByte(b, typ string, v *value, bits, low uint32) {
-	mask := "0x" + strconv.FormatUint(1<<bits-1, 16)
-	placed := "0x" + strconv.FormatUint((1<<bits-1)<<low, 16)
+// bitRange is where up to 64 bits of a record are.
+type bitRange struct {
+	printer *printer
+	bytes   string // expression for the bytes that hold them
+	first   string // expression for the first of these
+	count   uint32 // of these
+	low     uint32 // the number of the least significant bit in its byte
+	width   uint32 // bits
+}
+
+// bits returns the place of width bits of a bitfield at a bit offset.
+//
+// BTF counts bits from the start of the record. On little-endian machines the
+// first is the least significant one of a byte, and a bitfield grows towards
+// more significant ones; on big-endian machines it is the other way around.
+func (p *recordPrinter) bits(f *leaf, bit, width uint32) bitRange {
+	part := leaf{off: bit / 8, bit: bit, bits: width, slot: f.slot}
+	r := bitRange{printer: p.printer, bytes: p.bytes(&part), first: p.firstByte(&part), count: uint32(part.end()) - part.off, low: bit % 8, width: width}
+	if p.big {
+		r.low = 8*r.count - bit%8 - width
+	}
+	return r
+}
+
+// halves returns the parts of a bitfield of more than 64 bits.
+func (p *recordPrinter) halves(f *leaf) (high, low bitRange) {
+	if p.big {
+		return p.bits(f, f.bit, f.bits-64), p.bits(f, f.bit+f.bits-64, 64)
+	}
+	return p.bits(f, f.bit+64, f.bits-64), p.bits(f, f.bit, 64)
+}
+
+func (r *bitRange) oneByte() bool { return r.count == 1 }
+
+// mask returns the bits' mask in their only byte.
+func (r *bitRange) mask() string {
+	return "0x" + strconv.FormatUint((1<<r.width-1)<<r.low, 16)
+}
+
+// get returns an expression for the bits, of type uint64, or int64 if they are
+// signed and fewer than 64.
+func (r *bitRange) get(signed bool) string {
+	r.printer.helpers.add(helperBits)
+	get := r.printer.helper("getBits") + "(" + r.bytes + ", " + strconv.Itoa(int(r.low)) + ", " + strconv.Itoa(int(r.width)) + ")"
+	if !signed || r.width == 64 {
+		return get
+	}
+	unused := strconv.Itoa(int(64 - r.width))
+	return "int64(" + get + "<<" + unused + ") >> " + unused
+}
+
+// put returns a statement that sets the bits.
+func (r *bitRange) put(number string) string {
+	r.printer.helpers.add(helperBits)
+	return r.printer.helper("putBits") + "(" + r.bytes + ", " + strconv.Itoa(int(r.low)) + ", " + strconv.Itoa(int(r.width)) + ", " + number + ")"
+}
+
+// getByte returns an expression of type typ for bits that lie in one byte.
+func (r *bitRange) getByte(typ string, v *value) string {
+	low := strconv.Itoa(int(r.low))
 	var e string
 	switch {
 	case v.class == classBool:
-		p.add(b, "&", placed, " != 0")
-		return
-	case bits == 8:
-		e = b
-		if v.signed {
-			e = "int8(" + e + ")"
-		}
+		return r.first + "&" + r.mask() + " != 0"
+	case r.width == 8 && v.signed:
+		e = "int8(" + r.first + ")"
+	case r.width == 8:
+		e = r.first
 	case v.signed:
-		up, down := strconv.Itoa(int(8-bits-low)), strconv.Itoa(int(8-bits))
-		if up == "0" {
-			e = "int8(" + b + ") >> " + down
+		down := strconv.Itoa(int(8 - r.width))
+		if up := 8 - r.width - r.low; up == 0 {
+			e = "int8(" + r.first + ") >> " + down
 		} else {
-			e = "int8(" + b + "<<" + up + ") >> " + down
+			e = "int8(" + r.first + "<<" + strconv.Itoa(int(up)) + ") >> " + down
 		}
-	case low == 0:
-		e = b + " & " + mask
-	case low+bits == 8:
-		e = b + " >> " + strconv.Itoa(int(low))
+	case r.low == 0:
+		e = r.first + " & " + r.mask()
+	case r.low+r.width == 8:
+		e = r.first + " >> " + low
 	default:
-		e = b + " >> " + strconv.Itoa(int(low)) + " & " + mask
+		e = r.first + " >> " + low + " & 0x" + strconv.FormatUint(1<<r.width-1, 16)
 	}
-	same := typ == "uint8" && !v.signed || typ == "int8" && v.signed
-	if same {
-		p.add(e)
-		return
+	if typ == "uint8" || typ == "int8" && v.signed {
+		return e
 	}
-	p.add(typ, "(", e, ")")
+	return typ + "(" + e + ")"
 }

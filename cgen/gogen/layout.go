@@ -198,9 +198,6 @@ func (c *layouter) flatten(l *layout, outer, t btfdump.Type, base uint64, depth 
 		if err != nil {
 			return fmt.Errorf("member %q: %w", m.Name, err)
 		}
-		if m.BitSize > 64 {
-			return fmt.Errorf("member %q: Go has no integers of %d bits for the bitfield", m.Name, m.BitSize)
-		}
 		f := leaf{name: m.Name, typ: m.Type, value: v, off: uint32(at / 8), slot: -1}
 		if m.BitSize != 0 {
 			f.bit, f.bits = uint32(at), m.BitSize

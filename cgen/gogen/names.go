@@ -178,28 +178,38 @@ func (n *names) nameGroup(g []candidate, s *signer, bases map[string]bool) {
 		cName, sig string
 	}
 	first := make(map[key]btfdump.TypeID)
-	for _, c := range g {
-		k := key{c.rank, c.cName, s.known[c.id]}
-		if same, ok := first[k]; ok {
-			n.canon[c.id] = same
-			n.goName[c.id] = n.goName[same]
-			continue
-		}
-		first[k] = c.id
-		if c.rank == rankTypedef {
-			// typedef struct foo foo, or enum foo Foo: one Go type is enough.
-			target := n.canonical(skipQualifiers(n.view, n.view.Type(c.id).Ref()).ID())
-			if slices.ContainsFunc(g, func(o candidate) bool { return o.id == target && o.rank != rankTypedef }) {
-				n.canon[c.id] = target
-				n.goName[c.id] = n.goName[target]
+	merge := func(typedefs bool) {
+		for _, c := range g {
+			if (c.rank == rankTypedef) != typedefs {
 				continue
 			}
+			k := key{c.rank, c.cName, s.known[c.id]}
+			if same, ok := first[k]; ok {
+				n.canon[c.id] = n.canonical(same)
+				continue
+			}
+			first[k] = c.id
+			// typedef struct foo foo, or enum foo Foo: one Go type is enough.
+			target := n.canonical(skipQualifiers(n.view, n.view.Type(c.id).Ref()).ID())
+			if typedefs && slices.ContainsFunc(g, func(o candidate) bool { return o.id == target && o.rank != rankTypedef }) {
+				n.canon[c.id] = target
+			}
+		}
+	}
+	merge(false)
+	merge(true)
+	for _, c := range g {
+		if n.canonical(c.id) != c.id {
+			continue
 		}
 		name := n.prefix + c.goName
 		for i := 2; n.taken[name] || i > 2 && bases[strings.TrimPrefix(name, n.prefix)]; i++ {
 			name = n.prefix + c.goName + "_" + strconv.Itoa(i)
 		}
 		n.give(c.id, name)
+	}
+	for _, c := range g {
+		n.goName[c.id] = n.goName[n.canonical(c.id)]
 	}
 }
 
