@@ -6,13 +6,16 @@ import (
 	"github.com/btfgen/btfgen/btfdump"
 )
 
-// methodNames are names that no member gets: those of the methods that every
-// record has, and those that go vet expects to have a certain signature.
-var methodNames = []string{
-	"UnmarshalBinary", "AppendBinary", "MarshalBinary", "String", "Error", "GoString",
-	"Format", "GobDecode", "GobEncode", "MarshalJSON", "MarshalXML", "Peek", "ReadByte", "ReadFrom", "ReadRune", "Scan",
-	"Seek", "UnmarshalJSON", "UnmarshalXML", "UnreadByte", "UnreadRune", "WriteByte", "WriteTo", "Is", "As", "Unwrap",
-}
+// methodNames are the methods that every record has.
+var methodNames = []string{"UnmarshalBinary", "AppendBinary", "MarshalBinary"}
+
+// vettedNames are names of methods that Go programs expect to have a certain
+// signature: no accessor gets one.
+var vettedNames = wordSet(
+	"String", "Error", "GoString", "Format", "GobDecode", "GobEncode", "MarshalJSON", "MarshalText", "MarshalXML", "ReadByte",
+	"ReadFrom", "ReadRune", "Scan", "Seek", "UnmarshalJSON", "UnmarshalText", "UnmarshalXML", "UnreadByte", "UnreadRune",
+	"WriteByte", "WriteTo", "Is", "As", "Unwrap", "Lock", "Unlock",
+)
 
 // smallRecord is the size in bytes up to which getters take a record by value,
 // so that they can be called on what another getter returns.
@@ -42,7 +45,12 @@ func (p *printer) record(name string, id btfdump.TypeID, what string, depth int)
 	}
 	p.leaves = p.leaves[:0]
 	for i := range l.leaves {
-		p.leaves = append(p.leaves, p.unique(camel(l.leaves[i].name)))
+		f := &l.leaves[i]
+		name := camel(f.name)
+		if isField := f.slot >= 0 && l.slots[f.slot].leaf >= 0; !isField && vettedNames[name] {
+			p.used[name] = true // so that unique finds another
+		}
+		p.leaves = append(p.leaves, p.unique(name))
 	}
 	r := &recordPrinter{printer: p, layout: l, name: name}
 	r.declare(what)
