@@ -315,7 +315,7 @@ func flexibleArrays(t *testing.T, data map[string][]byte, isBig bool) {
 	var err error
 	var b uint32
 	if isBig {
-		payload, err = new(big.Event).Payload(data["event"], 4)
+		payload, err = new(big.Event).Payload(data["event"], 8)
 		items, err := new(big.List).Items(data["list"], 2)
 		if err != nil {
 			t.Fatal(err)
@@ -326,7 +326,7 @@ func flexibleArrays(t *testing.T, data map[string][]byte, isBig bool) {
 			t.Errorf("three of two elements give the error %v", err)
 		}
 	} else {
-		payload, err = new(little.Event).Payload(data["event"], 4)
+		payload, err = new(little.Event).Payload(data["event"], 8)
 		items, err := new(little.List).Items(data["list"], 2)
 		if err != nil {
 			t.Fatal(err)
@@ -341,7 +341,7 @@ func flexibleArrays(t *testing.T, data map[string][]byte, isBig bool) {
 			}
 		}
 	}
-	if err != nil || string(payload) != "data" {
+	if err != nil || string(payload) != "\x00\x00\x00\x00data" {
 		t.Errorf("payload is %q (%v)", payload, err)
 	}
 	if b != 4 {

@@ -1,20 +1,26 @@
 /* Values for the records of records.c, which the Go test expects. */
 #include "vmlinux.h"
 
-struct event event = {
-	.timestamp_ns = 0x1122334455667788ULL,
-	.pid = 4711,
-	.source_port = 443,
-	.is_ipv6 = 1,
-	.tiny = TINY_B,
-	.comm = "bash",
-	.saddr.v6 = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 },
-	.verdict_known = 1,
-	.retries = 5,
-	.verdict = VERDICT_TCP_RESET,
-	.delta = -3,
-	.sock = (void *)0x8000000012345678ULL,
-	.len = 4,
+/* The payload starts in the padding at the record's end, and goes on behind it. */
+struct {
+	struct event e;
+	__u8 payload[4];
+} event = {
+	.e = {
+		.timestamp_ns = 0x1122334455667788ULL,
+		.pid = 4711,
+		.source_port = 443,
+		.is_ipv6 = 1,
+		.tiny = TINY_B,
+		.comm = "bash",
+		.saddr.v6 = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 },
+		.verdict_known = 1,
+		.retries = 5,
+		.verdict = VERDICT_TCP_RESET,
+		.delta = -3,
+		.sock = (void *)0x8000000012345678ULL,
+		.len = 4,
+	},
 	.payload = { 'd', 'a', 't', 'a' },
 };
 
