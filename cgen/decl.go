@@ -1,8 +1,6 @@
 package cgen
 
 import (
-	"fmt"
-	"math"
 	"strconv"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -162,8 +160,9 @@ func (p *printer) tail(t btfdump.Type, c *btfdump.Cursor, style recordStyle) {
 }
 
 // maxPadding is the number of bits up to which padding is written as unnamed
-// bitfields, which are no members: 4 KiB.
-const maxPadding = 4096 * 8
+// bitfields, which are no members: 1 MiB. Types of which BTF only keeps the
+// size, as in a module's distilled base, are all padding.
+const maxPadding = 1 << 20 * 8
 
 // padding fills a record from one bit to another with unnamed bitfields, each
 // in the place where its type puts it anyway, so that it does the same in
@@ -179,6 +178,13 @@ func (p *printer) padding(from, to uint64) {
 		from = to - to%8
 	}
 	for from < to {
+		if macro, bits := paddingMacro(to - from); bits != 0 && from%64 == 0 {
+			p.used.padding = true
+			p.line()
+			p.text(macro, "\n")
+			from += bits
+			continue
+		}
 		kind, width := "char", min(8-from%8, to-from)
 		for _, unit := range []struct {
 			kind string
@@ -231,130 +237,4 @@ func (p *printer) function(t btfdump.Type) {
 	}
 	p.declare(t.Ref(), p.name(t.ID()))
 	p.text(" __weak __ksym;\n")
-}
-
-// enum prints an enum at the top level.
-func (p *printer) enum(t btfdump.Type) {
-	name := ""
-	switch hoisted, ok := p.hoisted[t.ID()]; {
-	case ok:
-		name = hoisted
-	case t.HasName():
-		name = p.name(t.ID())
-	}
-	switch {
-	case t.ID() == p.naming.boolEnum:
-		p.text(unlessBool)
-		p.enumBody(t, "")
-		p.text(";\n#endif\n\n")
-	case t.NumEnumerators() == 0:
-		p.emptyEnum(t, name)
-	default:
-		p.enumBody(t, name)
-		p.text(";\n\n")
-	}
-}
-
-// emptyEnum declares an enum without enumerators, which C can't define. With
-// its type stated it needs none: in C23, and in clang whatever the standard.
-func (p *printer) emptyEnum(t btfdump.Type, name string) {
-	kind := sizedInt(t.Size(), t.Signed())
-	p.text("#if defined(__clang__) || __STDC_VERSION__ >= 202311L\n",
-		"enum ", name, " : ", kind, ";\n",
-		"#else\nenum ", name, " { ", name, "___none } __attribute__((mode(", enumModes[t.Size()], ")));\n#endif\n\n")
-}
-
-// anonymousEnum prints an enum where it is used, and reports whether that was
-// a definition.
-func (p *printer) anonymousEnum(t btfdump.Type) bool {
-	hoisted, ok := p.hoisted[t.ID()]
-	switch {
-	case t.HasName():
-		p.text("enum ", p.name(t.ID()))
-	case ok:
-		p.text("enum ", hoisted)
-	case t.NumEnumerators() == 0:
-		p.scalar(sizedInt(t.Size(), t.Signed()))
-	default:
-		p.enumBody(t, "")
-		return true
-	}
-	return false
-}
-
-// enumModes are gcc's names for the sizes of integers, which clang knows too.
-var enumModes = map[uint32]string{1: "QI", 2: "HI", 4: "SI", 8: "DI"}
-
-// enumBody prints an enum with its values and, if C would give it another
-// size, that size.
-func (p *printer) enumBody(t btfdump.Type, name string) {
-	p.text("enum ")
-	if name != "" {
-		p.text(name, " ")
-	}
-	p.text("{\n")
-	renamed := p.naming.renamedEnum[t.ID()]
-	natural := uint32(4)
-	for i := range t.NumEnumerators() {
-		e := t.Enumerator(i)
-		if !isIdentifier(e.Name) {
-			p.fail(fmt.Errorf("enumerator %d: its name %.80q is no C identifier", i, e.Name))
-			return
-		}
-		for range p.indent + 1 {
-			p.out = append(p.out, '\t')
-		}
-		if renamed {
-			if other, ok := p.naming.enumerators[enumeratorID{t.ID(), int32(i)}]; ok {
-				e.Name = other
-			}
-		}
-		p.text(p.note(e.Name), " = ")
-		wide, ok := p.enumValue(t, e.Value)
-		if !ok {
-			p.fail(fmt.Errorf("enumerator %d (%s): the value %#x does not fit %d bytes", i, e.Name, e.Value, t.Size()))
-			return
-		}
-		if wide {
-			natural = 8
-		}
-		p.text(",\n")
-		if p.checkSize(); p.err != nil {
-			return
-		}
-	}
-	p.line()
-	p.out = append(p.out, '}')
-	if t.Size() != natural {
-		p.text(" __attribute__((mode(", enumModes[t.Size()], ")))")
-	}
-}
-
-// enumValue prints a value. wide says that it needs more than 32 bits, ok that
-// it fits the enum's size.
-func (p *printer) enumValue(t btfdump.Type, value uint64) (wide, ok bool) {
-	bits := t.Size() * 8
-	if !t.Signed() && (bits == 64 || value < 1<<bits) {
-		p.out = strconv.AppendUint(p.out, value, 10)
-		if value > math.MaxInt64 {
-			p.text("ULL")
-		}
-		return value > math.MaxUint32, true
-	}
-	v := int64(value)
-	if !t.Signed() {
-		// Without kind_flag, which kernels before 6.1 do not write, small
-		// enums hold the negative values of 32 bits.
-		v = int64(int32(value))
-		if value > math.MaxUint32 || v >= 0 {
-			return false, false
-		}
-	}
-	if v == math.MinInt64 {
-		p.text("(-9223372036854775807LL - 1)")
-	} else {
-		p.out = strconv.AppendInt(p.out, v, 10)
-	}
-	limit := int64(1) << (bits - 1) // wraps for 64 bits, where all fits
-	return v < math.MinInt32 || v > math.MaxInt32, bits == 64 || v >= -limit && v < limit
 }

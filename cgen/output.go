@@ -70,10 +70,14 @@ func (o *output) note(u *used) {
 		o.used.words[i] = o.used.words[i] || word
 	}
 	o.used.addressSpaces = o.used.addressSpaces || u.addressSpaces
+	o.used.enumTypes = o.used.enumTypes || u.enumTypes
+	o.used.padding = o.used.padding || u.padding
 }
 
 // used is what the text of declarations needs of the preamble.
 type used struct {
 	words         wordsCXX
 	addressSpaces bool
+	enumTypes     bool
+	padding       bool
 }

@@ -58,6 +58,55 @@ const addressSpaceTop = `#if __has_attribute(address_space)
 
 const addressSpaceBottom = "#undef " + macroAddressSpace + "\n"
 
+// Macros that stand for many unnamed bitfields, so that a record of which BTF
+// keeps only the size does not become pages of them.
+const (
+	macroPad64, bitsPad64   = "__btfgen_pad_64", 64 * 8
+	macroPad4096, bitsPad4K = "__btfgen_pad_4096", 4096 * 8
+)
+
+const paddingTop = `#define ` + macroPad64 + ` long long: 64, : 64, : 64, : 64, : 64, : 64, : 64, : 64;
+#define __btfgen_pad_512 ` + macroPad64 + ` ` + macroPad64 + ` ` + macroPad64 + ` ` + macroPad64 + ` \
+	` + macroPad64 + ` ` + macroPad64 + ` ` + macroPad64 + ` ` + macroPad64 + `
+#define ` + macroPad4096 + ` __btfgen_pad_512 __btfgen_pad_512 __btfgen_pad_512 __btfgen_pad_512 \
+	__btfgen_pad_512 __btfgen_pad_512 __btfgen_pad_512 __btfgen_pad_512
+
+`
+
+const paddingBottom = "#undef " + macroPad64 + "\n#undef __btfgen_pad_512\n#undef " + macroPad4096 + "\n"
+
+// paddingMacro returns the macro for the longest padding of no more than the
+// given number of bits, and its own number of bits, 0 if a few bitfields do.
+func paddingMacro(most uint64) (macro string, bits uint64) {
+	switch {
+	case most >= bitsPad4K:
+		return macroPad4096, bitsPad4K
+	case most >= 4*bitsPad64: // what is shorter is easier to read as it is
+		return macroPad64, bitsPad64
+	}
+	return "", 0
+}
+
+// macroEnumType and macroEnumMode give an enum a size that its values do not
+// (see [printer.enumSize]).
+const (
+	macroEnumType = "__btfgen_enum_type"
+	macroEnumMode = "__btfgen_enum_mode"
+)
+
+// enumTop defines them, where a header has use for them.
+const enumTop = `#if defined(__clang__) || __STDC_VERSION__ >= 202311L
+#define ` + macroEnumType + `(type) : type
+#define ` + macroEnumMode + `(mode)
+#else
+#define ` + macroEnumType + `(type)
+#define ` + macroEnumMode + `(m) __attribute__((mode(m)))
+#endif
+
+`
+
+const enumBottom = "#undef " + macroEnumType + "\n#undef " + macroEnumMode + "\n"
+
 // kfuncsTop defines the macros as libbpf's bpf_helpers.h does, to the letter:
 // it defines them again without asking.
 const kfuncsTop = `#ifndef BPF_NO_KFUNC_PROTOTYPES
@@ -101,6 +150,14 @@ func (p *Plan) finish(o *output) []byte {
 	if o.used.addressSpaces {
 		top.WriteString(addressSpaceTop)
 		bottom += addressSpaceBottom
+	}
+	if o.used.padding {
+		top.WriteString(paddingTop)
+		bottom += paddingBottom
+	}
+	if o.used.enumTypes {
+		top.WriteString(enumTop)
+		bottom += enumBottom
 	}
 	top.WriteString(o.used.words.define())
 	text := append(o.text, bottom+guardBottom...)

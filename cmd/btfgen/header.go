@@ -12,21 +12,20 @@ import (
 	"github.com/btfgen/btfgen/btfdump"
 	"github.com/btfgen/btfgen/btfdump/source"
 	"github.com/btfgen/btfgen/cgen"
+	"github.com/btfgen/btfgen/cgen/verify"
 	"github.com/urfave/cli/v2"
 )
 
 // headerFlags are the flags of the default command.
 func headerFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "input", Aliases: []string{"i"}, Usage: "kernel to read: a `FILE` of raw BTF or ELF; \"-\": standard input; default: the running one"},
-		&cli.StringSliceFlag{Name: "module", Aliases: []string{"m"}, Usage: "add a `MODULE`: a .ko or BTF file, a loaded one's name, or \"all\" of those; repeatable"},
-		&cli.StringSliceFlag{Name: "type", Usage: "only types whose names match `GLOB`, and what they need; repeatable"},
+	return append(append(inputFlags(), []cli.Flag{
 		&cli.BoolFlag{Name: "no-kfuncs", Usage: "leave out the prototypes of kfuncs"},
 		&cli.StringFlag{Name: "spdx", Usage: "name the header's licence in its first line, by an SPDX `ID`"},
 		&cli.BoolFlag{Name: "no-provenance", Usage: "leave out the comment that says what the header was made from"},
 		&cli.BoolFlag{Name: "check", Usage: "write nothing; show how OUTPUT differs from what would be written"},
+		&cli.BoolFlag{Name: "verify", Usage: "write the header only if clang confirms every size, offset, type and value"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print only errors and what was asked for"},
-	}
+	}...), compilerFlags()...)
 }
 
 // A headerRequest is what the user asked for.
@@ -38,6 +37,10 @@ type headerRequest struct {
 	options cgen.Options
 	check   bool
 	stdin   io.Reader
+
+	verify    bool
+	compilers []string // to verify with; none: the default one
+	fast      bool     // to verify
 }
 
 // header is the default command: it makes a C header.
@@ -47,7 +50,7 @@ func header(c *cli.Context) error {
 		return err
 	}
 	console := newConsole(c.App.ErrWriter, c.Bool("quiet"))
-	text, err := makeHeader(request, console)
+	text, err := makeHeader(request, console, c.App.Writer)
 	if err != nil {
 		return err
 	}
@@ -89,6 +92,7 @@ func newHeaderRequest(c *cli.Context) (headerRequest, error) {
 		types:   c.StringSlice("type"),
 		check:   c.Bool("check"),
 		stdin:   c.App.Reader,
+		verify:  c.Bool("verify"), compilers: c.StringSlice("clang"), fast: c.Bool("fast"),
 		options: cgen.Options{
 			Kfuncs:       !c.Bool("no-kfuncs"),
 			Version:      c.App.Version,
@@ -102,6 +106,9 @@ func newHeaderRequest(c *cli.Context) (headerRequest, error) {
 	}
 	if r.check && r.output == "-" {
 		return r, errors.New("--check compares with a file: name one instead of \"-\"")
+	}
+	if (r.fast || len(r.compilers) > 0) && !r.verify {
+		return r, errors.New("--clang and --fast say how to verify: add --verify")
 	}
 	if c.IsSet("input") && r.input == "" {
 		return r, errors.New("--input is empty: name a file, or leave the flag out for the running kernel")
@@ -157,8 +164,9 @@ func checkPattern(pattern string) error {
 	return nil
 }
 
-// makeHeader reads the kernel and returns the header's text.
-func makeHeader(r headerRequest, console *console) ([]byte, error) {
+// makeHeader reads the kernel and returns the header's text, verified if that
+// is asked for. What verifying finds is printed to out.
+func makeHeader(r headerRequest, console *console, out io.Writer) ([]byte, error) {
 	defer console.end()
 	console.begin("reading the kernel's types")
 	kernel, err := source.Open(r.input, r.modules, source.Options{Stdin: r.stdin})
@@ -181,6 +189,12 @@ func makeHeader(r headerRequest, console *console) ([]byte, error) {
 	text, err := plan.Print()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.origin(), err)
+	}
+	if r.verify {
+		opts := verify.Options{Fast: r.fast, Progress: console.begin}
+		if err := verified(text, r.output, kernel.View, set, r.compilers, opts, out); err != nil {
+			return nil, err
+		}
 	}
 	return text, nil
 }

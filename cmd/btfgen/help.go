@@ -38,6 +38,7 @@ const helpTemplate = `{{.Name}} makes a C header from the types of a Linux kerne
 
 USAGE
    btfgen [flags] OUTPUT                 flags may stand before and after OUTPUT
+   btfgen verify [flags] HEADER          does a header tell the truth? btfgen verify --help
    btfgen completion bash|zsh|fish       print a script that completes btfgen's command line
 
    OUTPUT is the header to write, named *.h; "-" writes it to standard output.
@@ -52,6 +53,7 @@ EXAMPLES
    btfgen --type task_struct --type 'sk_*' slim.h
                                          only these types and what they need
    btfgen --check vmlinux.h              is the file still what btfgen would write?
+   btfgen --verify vmlinux.h             written only if clang agrees with every type in it
    btfgen --no-kfuncs --spdx GPL-2.0 vmlinux.h
                                          no kfunc prototypes, a licence in the first line
 
@@ -60,5 +62,5 @@ FLAGS
    {{.}}{{end}}
 
 EXIT CODE
-   0 done · 1 --check found a difference · 2 wrong usage or unreadable input
+   0 done · 1 --check or --verify found a difference · 2 wrong usage or unreadable input
 `

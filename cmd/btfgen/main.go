@@ -9,11 +9,11 @@
 // This package turns flags into calls, and what comes back into files, messages
 // and exit codes; it knows nothing about types. Package source reads the
 // kernel, package cgen decides on names and order and prints. Each command has
-// a file of its own: header.go for the default one, completion.go for
-// completion. How btfgen talks to a person is written down in tui.go, how it
+// a file of its own: header.go for the default one, verify.go, completion.go. How btfgen talks to a person is written down in tui.go, how it
 // replaces files in output.go.
 //
-// Exit codes: 0 done; 1 the answer is no (--check found a difference); 2 wrong
+// Exit codes: 0 done; 1 the answer is no (--check found a
+// difference, verify a mismatch); 2 wrong
 // usage, or an input that can't be read.
 package main
 
@@ -72,11 +72,11 @@ func newApp() *cli.App {
 		Name:                      "btfgen",
 		Version:                   version(),
 		Usage:                     "make a C header from a kernel's types",
-		UsageText:                 "btfgen [flags] OUTPUT\n" + "btfgen completion bash|zsh|fish",
+		UsageText:                 "btfgen [flags] OUTPUT\n" + "btfgen verify [flags] HEADER\n" + "btfgen completion bash|zsh|fish",
 		CustomAppHelpTemplate:     helpTemplate,
 		Flags:                     headerFlags(),
 		Action:                    header,
-		Commands:                  []*cli.Command{completionCommand()},
+		Commands:                  []*cli.Command{verifyCommand(), completionCommand()},
 		DisableSliceFlagSeparator: true, // a comma may stand in a file's name
 		ExitErrHandler:            func(*cli.Context, error) {},
 		OnUsageError:              func(_ *cli.Context, err error, _ bool) error { return err },

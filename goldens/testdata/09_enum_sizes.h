@@ -10,9 +10,17 @@
 #define btf_type_tag(x)
 #endif
 
-enum eight {
+#if defined(__clang__) || __STDC_VERSION__ >= 202311L
+#define __btfgen_enum_type(type) : type
+#define __btfgen_enum_mode(mode)
+#else
+#define __btfgen_enum_type(type)
+#define __btfgen_enum_mode(m) __attribute__((mode(m)))
+#endif
+
+enum eight __btfgen_enum_type(long long unsigned int) {
 	EIGHT = 1,
-} __attribute__((mode(DI)));
+} __btfgen_enum_mode(DI);
 
 enum low {
 	LOW = (-9223372036854775807LL - 1),
@@ -21,11 +29,11 @@ enum low {
 
 enum one {
 	ONE = 255,
-} __attribute__((mode(QI)));
+} __attribute__((packed));
 
-enum two {
+enum two __btfgen_enum_type(short int) {
 	TWO = -1,
-} __attribute__((mode(HI)));
+} __btfgen_enum_mode(HI);
 
 enum wide {
 	WIDE = 9223372036854775808ULL,
@@ -39,6 +47,8 @@ struct holder {
 	enum low e;
 } __co_re;
 
+#undef __btfgen_enum_type
+#undef __btfgen_enum_mode
 #undef __co_re
 
 #endif /* __VMLINUX_H__ */

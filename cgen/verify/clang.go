@@ -1,0 +1,161 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ErrNoClang says that there is no clang to ask, or none that knows BPF.
+var ErrNoClang = errors.New("no clang")
+
+const installHint = `install one (Debian: "apt-get install clang"), or name it with --clang or $CLANG`
+
+// FindClang returns the clang to use when none is named: $CLANG, then clang,
+// then the clang-N with the highest N on the PATH. The error is an
+// [ErrNoClang] that says what to install.
+func FindClang() (string, error) {
+	if name := os.Getenv("CLANG"); name != "" {
+		return name, nil
+	}
+	if path, err := exec.LookPath("clang"); err == nil {
+		return path, nil
+	}
+	for major := 99; major >= 10; major-- { // clang 10 is the first with CO-RE for BPF
+		if path, err := exec.LookPath("clang-" + strconv.Itoa(major)); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("%w found, neither clang nor clang-N: %s", ErrNoClang, installHint)
+}
+
+// compileLimit ends a compile that runs away. A whole kernel's header takes
+// under a second, a slow machine perhaps ten.
+const compileLimit = 5 * time.Minute
+
+// maxDiagnostics bounds what is kept of a compiler's messages, in bytes. One
+// about each fact of a kernel is some 10 MB.
+const maxDiagnostics = 64 << 20
+
+// clang is a compiler with the flags that every run has.
+type clang struct {
+	path    string
+	version string
+	flags   []string
+	dir     string // to run in, and for temporary files
+}
+
+var versionPattern = regexp.MustCompile(`clang version (\S+)`)
+
+// newClang looks at a compiler: its version, and whether it has the target.
+func newClang(ctx context.Context, name, target, dir string) (*clang, error) {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w: %s", ErrNoClang, name, err, installHint)
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return nil, err
+	}
+	c := &clang{path: path, dir: dir}
+	out, err := c.output(ctx, "--version")
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s --version: %w", ErrNoClang, name, err)
+	}
+	m := versionPattern.FindSubmatch(out)
+	if m == nil {
+		return nil, fmt.Errorf("%w: %s --version tells of no clang: %s", ErrNoClang, name, installHint)
+	}
+	c.version = string(m[1])
+	targets, err := c.output(ctx, "--print-targets")
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s --print-targets: %w", ErrNoClang, name, err)
+	}
+	if arch, _, _ := strings.Cut(target, "-"); strings.HasPrefix(arch, "bpf") && !bytes.Contains(targets, []byte(" bpf ")) {
+		return nil, fmt.Errorf("%w for BPF: %s %s was built without that target: %s", ErrNoClang, name, c.version, installHint)
+	}
+	return c, nil
+}
+
+func (c *clang) output(ctx context.Context, args ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, compileLimit)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, c.path, args...).Output()
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return out, err
+}
+
+// A diagnostic is an error that the compiler reports.
+type diagnostic struct {
+	file string // "" where it concerns no file
+	line int    // from 1
+	text string
+}
+
+var diagnosticPattern = regexp.MustCompile(`(?m)^(?:(.+):(\d+):\d+: |)(?:fatal )?error: (.*)$`)
+
+// compile runs the compiler. Errors in what it compiles are returned as
+// diagnostics; err says that it could not do its work.
+func (c *clang) compile(ctx context.Context, args ...string) (stdout []byte, found []diagnostic, err error) {
+	limited, cancel := context.WithTimeout(ctx, compileLimit)
+	defer cancel()
+	// Warnings are for those who wrote the header; diagnostics are to be one line each.
+	args = append([]string{"-w", "-fno-color-diagnostics", "-fno-caret-diagnostics", "-ferror-limit=0"}, args...)
+	cmd := exec.CommandContext(limited, c.path, append(args, c.flags...)...)
+	cmd.Dir = c.dir
+	cmd.WaitDelay = time.Second
+	var out bytes.Buffer
+	diagnostics := limitedBuffer{limit: maxDiagnostics}
+	cmd.Stdout, cmd.Stderr = &out, &diagnostics
+	err = cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return nil, nil, ctx.Err()
+	case limited.Err() != nil:
+		return nil, nil, fmt.Errorf("%s did not end within %v, and was stopped", c.path, compileLimit)
+	case diagnostics.full:
+		return nil, nil, fmt.Errorf("%s reports more than %d MiB of errors", c.path, maxDiagnostics>>20)
+	case err == nil:
+		return out.Bytes(), nil, nil
+	case !errors.As(err, &exit):
+		return nil, nil, fmt.Errorf("%s: %w", c.path, err)
+	}
+	for _, m := range diagnosticPattern.FindAllStringSubmatch(diagnostics.String(), -1) {
+		line, _ := strconv.Atoi(m[2])
+		found = append(found, diagnostic{file: m[1], line: line, text: m[3]})
+	}
+	if len(found) == 0 {
+		return nil, nil, fmt.Errorf("%s: %w: %.400s", c.path, err, diagnostics.String())
+	}
+	return nil, found, nil
+}
+
+// limitedBuffer keeps the first bytes of what is written to it.
+type limitedBuffer struct {
+	bytes.Buffer
+	limit int
+	full  bool
+}
+
+func (b *limitedBuffer) Write(p []byte) (int, error) {
+	if b.Len()+len(p) > b.limit {
+		b.full = true
+		return len(p), nil
+	}
+	return b.Buffer.Write(p)
+}
+
+// write puts a source file where the compiler runs.
+func (c *clang) write(name, text string) error {
+	return os.WriteFile(filepath.Join(c.dir, name), []byte(text), 0o600)
+}

@@ -1,0 +1,342 @@
+package verify
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/btfgen/btfgen/btfdump"
+)
+
+// comparer compares types of the BTF with those that a compiler read from the
+// header and wrote as BTF again. Named types inside others are compared by
+// name alone, since each of them is compared for itself.
+type comparer struct {
+	names *names
+	btf   *btfdump.View // where the header comes from
+	back  *btfdump.View // what the compiler says
+	// narrow are records that a 32-bit kernel's pointers make shorter than BPF
+	// has them: their sizes and offsets are compared elsewhere.
+	narrow map[btfdump.TypeID]bool
+	// signs says that both record which enums are signed.
+	signs bool
+	// short says that the compiler's BTF has 32 bits of an enumerator's value.
+	short bool
+}
+
+// difference is one thing about a type that the BTF and the compiler see
+// differently.
+type difference struct {
+	member        string // or enumerator; "" for the type as a whole
+	aspect        Aspect
+	btf, compiler string
+}
+
+// maxDepth bounds how deep anonymous types and prototypes are followed. cgen
+// prints no deeper ones, and compilers stop at 256.
+const maxDepth = 250
+
+// record compares the members of two records, those of unnamed members as the
+// record's own: that is how C names them, and a member that is unnamed but of
+// a named type (Linux is built with -fms-extensions since 7.0) can only be
+// written as an anonymous record.
+func (c *comparer) record(id, back btfdump.TypeID, prefix string, depth int) []difference {
+	t, r := c.btf.Type(id), c.back.Type(back)
+	var list []difference
+	exact := !c.narrow[id]
+	if t.Kind() != r.Kind() {
+		list = append(list, difference{prefix, AspectType, t.Kind().String(), r.Kind().String()})
+	}
+	if exact && t.Size() != r.Size() {
+		list = append(list, difference{prefix, AspectSize, byteCount(uint64(t.Size())), byteCount(uint64(r.Size()))})
+	}
+	want, got := flatten(c.btf, id), flatten(c.back, back)
+	byName := make(map[string]leaf, len(got))
+	for _, m := range got {
+		byName[m.name] = m
+	}
+	for _, m := range want {
+		other, ok := byName[m.name]
+		if !ok {
+			if other, ok = byName[m.name+"_"]; !ok || !isC23Keyword(m.name) {
+				list = append(list, difference{prefix + quoted(m.name), AspectMember, c.describe(c.btf, m.Type), "no such member"})
+				continue
+			}
+		}
+		delete(byName, other.name)
+		list = append(list, c.member(m, other, prefix, exact, depth)...)
+	}
+	for _, m := range got {
+		if _, left := byName[m.name]; left {
+			list = append(list, difference{prefix + quoted(m.name), AspectMember, "no such member", c.describe(c.back, m.Type)})
+		}
+	}
+	return list
+}
+
+// isC23Keyword reports whether a member's name is a keyword since C23, and so
+// can't be the header's where that is compiled. Kernel 6.1 has a "u32 bool".
+func isC23Keyword(name string) bool {
+	return slices.Contains([]string{
+		"alignas", "alignof", "bool", "constexpr", "false", "nullptr", "static_assert", "thread_local", "true", "typeof", "typeof_unqual",
+	}, name)
+}
+
+func (c *comparer) member(m, back leaf, prefix string, exact bool, depth int) []difference {
+	var list []difference
+	name := prefix + quoted(m.name)
+	add := func(a Aspect, btf, compiler string) { list = append(list, difference{name, a, btf, compiler}) }
+	if exact && m.offset != back.offset {
+		add(AspectOffset, position(m.offset), position(back.offset))
+	}
+	if m.BitSize != back.BitSize {
+		add(AspectWidth, width(m.BitSize), width(back.BitSize))
+	}
+	// An anonymous record is compared member by member, so that a report says which.
+	a, b := c.element(c.btf, m.Type), c.element(c.back, back.Type)
+	if x, y := c.btf.Type(a), c.back.Type(b); depth < maxDepth && x.Kind().IsRecord() && !x.HasName() && y.Kind().IsRecord() && !y.HasName() {
+		list = append(list, c.record(a, b, name+".", depth+1)...)
+	}
+	if !c.same(m.Type, back.Type, depth) {
+		if len(list) == 0 || !strings.HasPrefix(list[len(list)-1].member, name+".") {
+			add(AspectType, c.describe(c.btf, m.Type), c.describe(c.back, back.Type))
+		}
+	}
+	return list
+}
+
+// element returns the type of an array's elements, without qualifiers, and
+// other types as they are.
+func (c *comparer) element(v *btfdump.View, id btfdump.TypeID) btfdump.TypeID {
+	for {
+		t := v.Type(id)
+		switch k := t.Kind(); {
+		case k == btfdump.KindArray, k.IsModifier() && k != btfdump.KindTypedef:
+			id = t.Ref()
+		default:
+			return id
+		}
+	}
+}
+
+// leaf is a member with a name, at its place in the outermost record.
+type leaf struct {
+	name   string
+	offset uint64 // bits
+	btfdump.Member
+}
+
+// flatten lists the members of a record that C can name: its own, and those of
+// unnamed members.
+func flatten(v *btfdump.View, id btfdump.TypeID) []leaf {
+	var list []leaf
+	var add func(t btfdump.Type, base uint64, depth int)
+	add = func(t btfdump.Type, base uint64, depth int) {
+		for _, m := range t.Members() {
+			offset := base + uint64(m.BitOffset)
+			if m.Name != "" {
+				list = append(list, leaf{m.Name, offset, m})
+			} else if inner := v.Type(v.Resolve(m.Type)); inner.Kind().IsRecord() && depth < maxDepth {
+				add(inner, offset, depth+1)
+			}
+		}
+	}
+	add(v.Type(id), 0, 0)
+	return list
+}
+
+// enum compares size, signedness, names and values of two enums.
+func (c *comparer) enum(id, back btfdump.TypeID) []difference {
+	t, r := c.btf.Type(id), c.back.Type(back)
+	var list []difference
+	add := func(name string, a Aspect, btf, compiler string) {
+		list = append(list, difference{name, a, btf, compiler})
+	}
+	if t.Size() != r.Size() {
+		add("", AspectSize, byteCount(uint64(t.Size())), byteCount(uint64(r.Size())))
+	}
+	if c.signs && t.NumEnumerators() > 0 && t.Signed() != r.Signed() {
+		add("", AspectSign, signedness(t), signedness(r))
+	}
+	byName := make(map[string]btfdump.Enumerator, r.NumEnumerators())
+	for _, e := range r.Enumerators() {
+		byName[e.Name] = e
+		if plain, ok := essential(e.Name); ok {
+			if _, taken := byName[plain]; !taken {
+				byName[plain] = e
+			}
+		}
+	}
+	found := make(map[string]bool)
+	for _, e := range t.Enumerators() {
+		other, ok := byName[e.Name]
+		switch {
+		case !ok:
+			add(quoted(e.Name), AspectMember, enumValue(t, e), "no such enumerator")
+			continue
+		case sized(e.Value, c.valueSize(t)) != sized(other.Value, c.valueSize(t)):
+			add(quoted(e.Name), AspectValue, enumValue(t, e), enumValue(r, other))
+		}
+		found[other.Name] = true
+	}
+	for _, e := range r.Enumerators() {
+		if !found[e.Name] {
+			add(quoted(e.Name), AspectMember, "no such enumerator", enumValue(r, e))
+		}
+	}
+	return list
+}
+
+// sized cuts a value to the bytes of its enum: BTF without kind_flag has small
+// negative values in 32 bits that it does not call signed.
+func sized(value uint64, size uint32) uint64 {
+	if size >= 8 {
+		return value
+	}
+	return value & (1<<(8*size) - 1)
+}
+
+func (c *comparer) valueSize(t btfdump.Type) uint32 {
+	if c.short {
+		return min(t.Size(), 4)
+	}
+	return t.Size()
+}
+
+// recordsSigns reports whether enums of the view say that they are signed,
+// which those of kernels do since pahole 1.24, and clang's since 15.
+func recordsSigns(v *btfdump.View) bool {
+	for t := range v.All() {
+		if t.Kind().IsEnum() && t.KindFlag() {
+			return true
+		}
+	}
+	return false
+}
+
+// qualifiers of a type, as C sees them.
+type qualifiers uint8
+
+const (
+	qualConst qualifiers = 1 << iota
+	qualVolatile
+	qualRestrict
+)
+
+// peel takes qualifiers and type tags off a type. Type tags are attributes
+// that a compiler may not know, and change no type.
+func peel(v *btfdump.View, id btfdump.TypeID) (btfdump.Type, qualifiers) {
+	var q qualifiers
+	for {
+		t := v.Type(id)
+		switch t.Kind() {
+		case btfdump.KindConst:
+			q |= qualConst
+		case btfdump.KindVolatile:
+			q |= qualVolatile
+		case btfdump.KindRestrict:
+			q |= qualRestrict
+		case btfdump.KindTypeTag:
+		default:
+			return t, q
+		}
+		id = t.Ref()
+	}
+}
+
+// same reports whether two types are the same to C: through pointers, arrays,
+// qualifiers and prototypes down to names and numbers.
+func (c *comparer) same(id, back btfdump.TypeID, depth int) bool {
+	if depth > maxDepth {
+		return false
+	}
+	var outerA, outerB qualifiers // of arrays, which C gives to the elements
+	for {
+		a, qa := peel(c.btf, id)
+		b, qb := peel(c.back, back)
+		qa, qb = qa|outerA, qb|outerB
+		outerA, outerB = 0, 0
+		if a.Kind() == btfdump.KindTypedef && a.Name() == "bool" && b.Kind() == btfdump.KindInt {
+			a, _ = peel(c.btf, c.btf.Resolve(a.ID())) // a keyword since C23
+		}
+		// Other than pointers nothing can be restrict; gcc encodes a noreturn
+		// function as a volatile one.
+		switch {
+		case a.Kind() == btfdump.KindFuncProto:
+			qa, qb = 0, 0
+		case a.Kind() != btfdump.KindPtr || c.btf.Type(c.btf.Resolve(a.Ref())).Kind() == btfdump.KindFuncProto:
+			qa, qb = qa&^qualRestrict, qb&^qualRestrict
+		}
+		if a.Kind() == btfdump.KindArray && b.Kind() == btfdump.KindArray {
+			if a.ArrayLen() != b.ArrayLen() {
+				return false
+			}
+			id, back, outerA, outerB = a.Ref(), b.Ref(), qa, qb
+			continue
+		}
+		if qa != qb {
+			return false
+		}
+		if a.Kind() == btfdump.KindPtr && b.Kind() == btfdump.KindPtr {
+			id, back = a.Ref(), b.Ref()
+			continue
+		}
+		return c.sameBase(a, b, depth)
+	}
+}
+
+// sameBase compares types that are neither qualified nor pointers nor arrays.
+func (c *comparer) sameBase(a, b btfdump.Type, depth int) bool {
+	if a.Kind() == btfdump.KindFuncProto || b.Kind() == btfdump.KindFuncProto {
+		return a.Kind() == b.Kind() && c.prototype(a, b, depth)
+	}
+	x, isClassA := classOf(a)
+	y, isClassB := classOf(b)
+	if isClassA != isClassB || x != y {
+		return false
+	}
+	if isClassA {
+		switch {
+		case a.HasName() && b.HasName():
+			return c.names.refersTo(a.ID(), x, b.Name())
+		case x == classEnum && !a.HasName():
+			// A header has to name an enum that it uses twice.
+			if b.HasName() && c.names.byKey[entryKey{classEnum, b.Name()}] != nil {
+				return false
+			}
+			return len(c.enum(a.ID(), b.ID())) == 0
+		case a.HasName() || b.HasName():
+			return false
+		}
+		return len(c.record(a.ID(), b.ID(), "", depth+1)) == 0
+	}
+	switch a.Kind() {
+	case btfdump.KindVoid:
+		return b.Kind() == btfdump.KindVoid
+	case btfdump.KindInt:
+		return b.Kind() == btfdump.KindInt && sameInt(a, b)
+	case btfdump.KindFloat:
+		return b.Kind() == btfdump.KindFloat && a.Size() == b.Size()
+	}
+	return false // of a kind that this version does not know
+}
+
+// prototype compares what functions take and return. Qualifiers of parameters
+// and of what is returned are nothing to C.
+func (c *comparer) prototype(a, b btfdump.Type, depth int) bool {
+	if a.NumParams() != b.NumParams() {
+		// "f(...)" has no C before C23; "f()" says as much.
+		return a.NumParams() == 1 && a.Param(0).Type == 0 && b.NumParams() == 0
+	}
+	for i := range a.NumParams() {
+		if !c.unqualified(a.Param(i).Type, b.Param(i).Type, depth+1) {
+			return false
+		}
+	}
+	return c.unqualified(a.Ref(), b.Ref(), depth+1)
+}
+
+func (c *comparer) unqualified(id, back btfdump.TypeID, depth int) bool {
+	a, _ := peel(c.btf, id)
+	b, _ := peel(c.back, back)
+	return c.same(a.ID(), b.ID(), depth)
+}

@@ -1,0 +1,421 @@
+package verify
+
+import (
+	"context"
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/btfgen/btfgen/btfdump"
+)
+
+// fact is something that the BTF says and a C constant expression can state.
+type fact struct {
+	expr string // an integer constant expression
+	want uint64
+	// What to report if it does not hold.
+	entry  *entry // nil for enumerators of anonymous enums
+	title  string // used where entry is nil
+	member string
+	aspect Aspect
+	show   func(value uint64) string
+}
+
+func (f *fact) typeTitle() string {
+	if f.entry != nil {
+		return f.entry.title()
+	}
+	return f.title
+}
+
+func (f *fact) assertion() string {
+	return "_Static_assert((" + f.expr + ") == " + strconv.FormatUint(f.want, 10) + "ull, \"\");"
+}
+
+// factSet is what can be asserted about a header, and what can be told of it
+// without a compiler.
+type factSet struct {
+	facts []fact
+	// narrow are facts about records that hold pointers of a 32-bit kernel.
+	narrow       []fact
+	narrowFields []field
+	found        []Mismatch // names that the header does not have
+	absent       []string   // anonymous enums that are not in the header
+	// unsettled are entries whose facts depend on which of several types or
+	// names belong together: reading back tells.
+	unsettled map[*entry]bool
+}
+
+// collectFacts states what the BTF says about the types that are in the header.
+func (c *check) collectFacts() *factSet {
+	s := &factSet{unsettled: make(map[*entry]bool)}
+	for _, e := range c.names.entries {
+		if len(e.heads) == 0 || e.forward || e.class == classFunction {
+			continue
+		}
+		if len(e.heads) > 1 {
+			s.unsettled[e] = true
+			continue
+		}
+		first := c.factsOf(e, e.ids[0])
+		for _, id := range e.ids[1:] {
+			if !sameFacts(first, c.factsOf(e, id)) {
+				s.unsettled[e] = true
+				break
+			}
+		}
+		if s.unsettled[e] {
+			continue
+		}
+		if c.narrow[e.ids[0]] {
+			s.narrow = append(s.narrow, first.facts...)
+			for _, m := range flatten(c.view, e.ids[0]) {
+				if m.BitSize != 0 && isIdentifier(m.name) {
+					s.narrowFields = append(s.narrowFields, field{e, m})
+				}
+			}
+		} else {
+			s.facts = append(s.facts, first.facts...)
+		}
+		s.found = append(s.found, first.found...)
+	}
+	c.anonymousEnums(s)
+	return s
+}
+
+func sameFacts(a, b factSet) bool {
+	if len(a.facts) != len(b.facts) || len(a.found) != len(b.found) {
+		return false
+	}
+	for i := range a.facts {
+		if a.facts[i].expr != b.facts[i].expr || a.facts[i].want != b.facts[i].want {
+			return false
+		}
+	}
+	for i := range a.found {
+		if a.found[i] != b.found[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// factsOf states what can be said of a type under its entry's only name.
+func (c *check) factsOf(e *entry, id btfdump.TypeID) (s factSet) {
+	t := c.view.Type(id)
+	name := e.class.String() + " " + e.heads[0]
+	add := func(expr string, want uint64, member string, a Aspect, show func(uint64) string) {
+		s.facts = append(s.facts, fact{expr: expr, want: want, entry: e, member: member, aspect: a, show: show})
+	}
+	switch e.class {
+	case classStruct, classUnion:
+		add("sizeof("+name+")", uint64(t.Size()), "", AspectSize, byteCount)
+		for _, m := range flatten(c.view, id) {
+			switch {
+			case !isIdentifier(m.name):
+				s.found = append(s.found, Mismatch{Type: e.title(), Member: quoted(m.name), Aspect: AspectMember, BTF: describe(c.view, m.Type, 0), Compiler: "no such member"})
+			case m.BitSize == 0:
+				add("__builtin_offsetof("+name+", "+c.memberName(m.name)+")", m.offset/8, m.name, AspectOffset, func(n uint64) string { return position(8 * n) })
+			}
+		}
+	case classEnum:
+		add("sizeof("+name+")", uint64(t.Size()), "", AspectSize, byteCount)
+		if c.signs && t.NumEnumerators() > 0 {
+			add("("+name+")-1 < 0", b2u(t.Signed()), "", AspectSign, func(n uint64) string { return []string{"unsigned", "signed"}[n&1] })
+		}
+		var body enumBody // none: it has no enumerators
+		if i, ok := c.declared.enumsByTag[e.heads[0]]; ok {
+			body = c.declared.enums[i]
+		}
+		s.enumerators(t, e, e.title(), body)
+	case classTypedef:
+		if size, ok := c.typedefSize(id); ok {
+			add("sizeof("+e.heads[0]+")", size, "", AspectSize, byteCount)
+		}
+	}
+	return s
+}
+
+// memberName is a member's name under the C standard that is used.
+func (c *check) memberName(name string) string {
+	if c.c23 && isC23Keyword(name) {
+		return name + "_"
+	}
+	return name
+}
+
+func b2u(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// typedefSize returns the size of what a typedef stands for, if it has one
+// under the header too.
+func (c *check) typedefSize(id btfdump.TypeID) (uint64, bool) {
+	at := id
+	for {
+		t := c.view.Type(c.view.Resolve(at))
+		switch k := t.Kind(); {
+		case k == btfdump.KindArray:
+			at = t.Ref()
+			continue
+		case k.IsRecord() && t.HasName():
+			cl, _ := classOf(t)
+			e := c.names.byKey[entryKey{cl, t.Name()}]
+			if e == nil || len(e.heads) != 1 {
+				return 0, false
+			}
+		case k == btfdump.KindVoid, k == btfdump.KindFuncProto, k == btfdump.KindFwd:
+			return 0, false
+		}
+		if c.view.PointerSize() == 4 && (t.Kind() == btfdump.KindPtr || c.narrow[t.ID()]) {
+			return 0, false
+		}
+		return c.view.SizeOf(id), true
+	}
+}
+
+// enumerators states the values of an enum that the header has as body. e is
+// nil for an anonymous one.
+func (s *factSet) enumerators(t btfdump.Type, e *entry, title string, body enumBody) {
+	byName := make(map[string]string, len(body.names))
+	for _, name := range body.names {
+		byName[name] = name
+		if plain, ok := essential(name); ok {
+			if _, taken := byName[plain]; !taken {
+				byName[plain] = name
+			}
+		}
+	}
+	found := make(map[string]bool)
+	for _, v := range t.Enumerators() {
+		head, ok := byName[v.Name]
+		if !ok {
+			s.found = append(s.found, Mismatch{Type: title, Member: quoted(v.Name), Aspect: AspectMember, BTF: enumValue(t, v), Compiler: "no such enumerator"})
+			continue
+		}
+		found[head] = true
+		s.facts = append(s.facts, fact{
+			expr: enumCast(t.Size()) + head, want: sized(v.Value, t.Size()), entry: e, title: title, member: v.Name, aspect: AspectValue,
+			show: func(n uint64) string { return showValue(t, n) },
+		})
+	}
+	for _, name := range body.names {
+		if !found[name] {
+			s.found = append(s.found, Mismatch{Type: title, Member: name, Aspect: AspectMember, BTF: "no such enumerator", Compiler: "an enumerator"})
+		}
+	}
+}
+
+// enumCast makes a value of an enum comparable: see sized.
+func enumCast(size uint32) string {
+	switch size {
+	case 1:
+		return "(unsigned char)"
+	case 2:
+		return "(unsigned short)"
+	case 4:
+		return "(unsigned)"
+	}
+	return "(unsigned long long)"
+}
+
+// showValue writes a value that has been cut to the enum's size.
+func showValue(t btfdump.Type, n uint64) string {
+	if t.Signed() && t.Size() < 8 {
+		shift := 64 - 8*t.Size()
+		n = uint64(int64(n<<shift) >> shift)
+	}
+	return enumValue(t, btfdump.Enumerator{Value: n})
+}
+
+// anonymousEnums states the values of enums that have no name to read them back
+// by. The header has them as they are, or under a name of its own; of those
+// with the same enumerators' names, all are asked.
+func (c *check) anonymousEnums(s *factSet) {
+	bodies := make(map[string][]enumBody) // by the plain name of the first enumerator
+	for _, b := range c.declared.enums {
+		if len(b.names) == 0 || c.names.byKey[entryKey{classEnum, b.tag}] != nil {
+			continue
+		}
+		bodies[b.names[0]] = append(bodies[b.names[0]], b)
+		if plain, ok := essential(b.names[0]); ok {
+			bodies[plain] = append(bodies[plain], b)
+		}
+	}
+	seen := make(map[string]bool)
+	for t := range c.view.All() {
+		if !t.Kind().IsEnum() || t.HasName() || t.NumEnumerators() == 0 || c.set != nil && !c.set.Has(t.ID()) {
+			continue
+		}
+		key := enumKey(t)
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		title := "enum {" + quoted(t.Enumerator(0).Name) + ", …}"
+		var candidates []factSet
+		for _, b := range bodies[t.Enumerator(0).Name] {
+			var one factSet
+			if one.enumerators(t, nil, title, b); len(one.found) == 0 {
+				candidates = append(candidates, one)
+			}
+		}
+		switch {
+		case len(candidates) == 1:
+			s.facts = append(s.facts, candidates[0].facts...)
+		case len(candidates) > 1:
+			s.facts = append(s.facts, anyOf(candidates, title))
+		case t.Enumerator(0).Name == "false" && t.NumEnumerators() == 2 && c.c23:
+			s.enumerators(t, nil, title, enumBody{names: []string{"false", "true"}}) // keywords
+		default:
+			s.absent = append(s.absent, title)
+		}
+	}
+}
+
+// enumKey tells enums apart by their contents.
+func enumKey(t btfdump.Type) string {
+	var b strings.Builder
+	fmt.Fprint(&b, t.Size())
+	for _, e := range t.Enumerators() {
+		fmt.Fprintf(&b, " %s=%d", e.Name, e.Value)
+	}
+	return b.String()
+}
+
+// anyOf states that one of several enums has the right values.
+func anyOf(candidates []factSet, title string) fact {
+	var any []string
+	for _, s := range candidates {
+		var all []string
+		for _, f := range s.facts {
+			all = append(all, fmt.Sprintf("%s == %du", f.expr, f.want))
+		}
+		any = append(any, "("+strings.Join(all, " && ")+")")
+	}
+	return fact{expr: strings.Join(any, " || "), want: 1, title: title, aspect: AspectValue, show: func(n uint64) string {
+		return []string{"none of the enums with these names has these values", "these values"}[n&1]
+	}}
+}
+
+// assert has facts checked and returns those that do not hold.
+func (c *check) assert(ctx context.Context, cc *clang, file string, facts []fact) ([]Mismatch, error) {
+	if len(facts) == 0 {
+		return nil, nil
+	}
+	var b strings.Builder
+	for i := range facts {
+		b.WriteString(facts[i].assertion())
+		b.WriteByte('\n')
+	}
+	if err := cc.write(file, b.String()); err != nil {
+		return nil, err
+	}
+	_, diagnostics, err := cc.compile(ctx, "-include", c.header, "-fsyntax-only", file)
+	if err != nil {
+		return nil, err
+	}
+	failed := make(map[int]bool) // by index, each once
+	var list []Mismatch
+	var wrong []fact
+	for _, d := range diagnostics {
+		i := d.line - 1
+		if d.file != file || i < 0 || i >= len(facts) {
+			return nil, headerError{[]diagnostic{d}}
+		}
+		if failed[i] {
+			continue
+		}
+		failed[i] = true
+		f := facts[i]
+		switch {
+		case strings.Contains(d.text, "static_assert failed") || strings.Contains(d.text, "static assertion failed"):
+			wrong = append(wrong, f)
+		case f.entry != nil && f.member == "":
+			f.entry.heads = nil // what scan took for a declaration is none
+		default:
+			list = append(list, Mismatch{Type: f.typeTitle(), Member: f.member, Aspect: AspectMember, BTF: f.show(f.want), Compiler: "none: " + d.text})
+		}
+	}
+	values, err := c.values(ctx, cc, "values-"+file, wrong)
+	if err != nil {
+		return nil, err
+	}
+	for i, f := range wrong {
+		list = append(list, Mismatch{Type: f.typeTitle(), Member: f.member, Aspect: f.aspect, BTF: f.show(f.want), Compiler: f.show(values[i])})
+	}
+	return list, nil
+}
+
+// values returns what the expressions of facts come to.
+func (c *check) values(ctx context.Context, cc *clang, file string, facts []fact) ([]uint64, error) {
+	if len(facts) == 0 {
+		return nil, nil
+	}
+	var b strings.Builder
+	b.WriteString("const unsigned long long btfgen_values[] = {\n")
+	for _, f := range facts {
+		b.WriteString(f.expr + ",\n")
+	}
+	b.WriteString("};\n")
+	if err := cc.write(file, b.String()); err != nil {
+		return nil, err
+	}
+	_, diagnostics, err := cc.compile(ctx, "-include", c.header, "-c", file, "-o", file+".o")
+	if err != nil {
+		return nil, err
+	}
+	if len(diagnostics) > 0 {
+		return nil, headerError{diagnostics}
+	}
+	variables, order, err := variables(filepath.Join(cc.dir, file+".o"))
+	if err != nil {
+		return nil, err
+	}
+	data := variables["btfgen_values"]
+	if len(data) != 8*len(facts) {
+		return nil, fmt.Errorf("the compiler made %d bytes of %d values", len(data), len(facts))
+	}
+	values := make([]uint64, len(facts))
+	for i := range values {
+		values[i] = order.Uint64(data[8*i:])
+	}
+	return values, nil
+}
+
+// variables returns the bytes of all variables in an object file, by name.
+func variables(path string) (map[string][]byte, binary.ByteOrder, error) {
+	object, err := elf.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer object.Close()
+	symbols, err := object.Symbols()
+	if err != nil {
+		return nil, nil, err
+	}
+	sections := make(map[elf.SectionIndex][]byte)
+	found := make(map[string][]byte)
+	for _, s := range symbols {
+		if elf.ST_TYPE(s.Info) != elf.STT_OBJECT || int(s.Section) >= len(object.Sections) {
+			continue
+		}
+		data, ok := sections[s.Section]
+		if !ok {
+			if data, err = object.Sections[s.Section].Data(); err != nil {
+				return nil, nil, err
+			}
+			sections[s.Section] = data
+		}
+		if s.Value <= uint64(len(data)) && s.Size <= uint64(len(data))-s.Value {
+			found[s.Name] = data[s.Value:][:s.Size]
+		}
+	}
+	return found, object.ByteOrder, nil
+}

@@ -1,0 +1,282 @@
+package verify
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/btfgen/btfgen/btfdump"
+)
+
+// compareAll compares what was read back with the BTF.
+func (c *check) compareAll(fast bool) {
+	byEntry := make(map[*entry][]*probe)
+	c.short = true
+	for _, p := range c.probes {
+		if p.view != nil {
+			byEntry[p.entry] = append(byEntry[p.entry], p)
+			c.short = c.short && !recordsSigns(p.view)
+		}
+	}
+	c.findPartners(byEntry)
+	for _, e := range c.names.entries {
+		if len(e.heads) == 0 {
+			c.report.Absent = append(c.report.Absent, e.title())
+			continue
+		}
+		if e.forward || fast && byEntry[e] == nil {
+			continue
+		}
+		probes := byEntry[e]
+		if len(probes) == 0 {
+			e.heads = nil // what scan took for declarations are none
+			c.report.Absent = append(c.report.Absent, e.title())
+			continue
+		}
+		c.settle(e, probes)
+		for _, p := range probes {
+			if len(p.access) > 0 && !p.relocated {
+				c.report.add(Mismatch{Type: e.title(), Member: quoted(p.access[0].name), Aspect: AspectRelocation, BTF: "an access that is relocated", Compiler: "a plain access"})
+			}
+		}
+	}
+	c.explain()
+}
+
+// compare lists how a type differs from what a probe brought back.
+func (c *check) compare(id btfdump.TypeID, p *probe) []difference {
+	cmp := comparer{names: c.names, btf: c.view, back: p.view, narrow: c.narrow, signs: c.signs && !c.short, short: c.short}
+	t, back := c.view.Type(id), p.view.Type(p.id)
+	switch p.entry.class {
+	case classStruct, classUnion:
+		if back.Kind().IsRecord() {
+			return cmp.record(id, p.id, "", 0)
+		}
+	case classEnum:
+		if back.Kind().IsEnum() {
+			return cmp.enum(id, p.id)
+		}
+	case classTypedef:
+		if back.Kind() == btfdump.KindTypedef {
+			if standardTypedefs[p.head] && cmp.sameNumber(t.Ref(), back.Ref()) {
+				return nil
+			}
+			return cmp.target(t.Ref(), back.Ref())
+		}
+	case classFunction:
+		if cmp.same(t.Ref(), p.id, 0) {
+			return nil
+		}
+		return []difference{{"", AspectType, describe(c.view, t.Ref(), 0), describe(p.view, p.id, 0)}}
+	}
+	return []difference{{"", AspectType, describe(c.view, id, 0), describe(p.view, p.id, 0)}}
+}
+
+// standardTypedefs are the names that C's own headers define: in a program that
+// includes one of these, a typedef of that name must have C's target, such as
+// long for int64_t, whatever the kernel's is. The same number it must be.
+var standardTypedefs = map[string]bool{
+	"int8_t": true, "int16_t": true, "int32_t": true, "int64_t": true,
+	"uint8_t": true, "uint16_t": true, "uint32_t": true, "uint64_t": true,
+	"intptr_t": true, "uintptr_t": true, "ptrdiff_t": true, "size_t": true, "intmax_t": true, "uintmax_t": true,
+}
+
+// sameNumber reports whether two types are integers of one size and sign.
+func (c *comparer) sameNumber(id, back btfdump.TypeID) bool {
+	a, b := c.btf.Type(c.btf.Resolve(id)), c.back.Type(c.back.Resolve(back))
+	return a.Kind() == btfdump.KindInt && b.Kind() == btfdump.KindInt && a.Size() == b.Size() && a.Signed() == b.Signed()
+}
+
+// target compares what typedefs stand for, members of anonymous records one by
+// one.
+func (c *comparer) target(id, back btfdump.TypeID) []difference {
+	if c.same(id, back, 0) {
+		return nil
+	}
+	a, qa := peel(c.btf, id)
+	b, qb := peel(c.back, back)
+	if qa == qb && a.Kind().IsRecord() && !a.HasName() && b.Kind().IsRecord() && !b.HasName() {
+		return c.record(a.ID(), b.ID(), "", 0)
+	}
+	return []difference{{"", AspectType, describe(c.btf, id, 0), describe(c.back, back, 0)}}
+}
+
+// findPartners finds out which of several names in the header stands for which
+// of several types of one name: those that are equal. Types that refer to each
+// other are equal as long as nothing shows that they are not, so it starts
+// from "all are" and crosses out until nothing changes.
+func (c *check) findPartners(byEntry map[*entry][]*probe) {
+	n := c.names
+	for changed := true; changed; {
+		changed = false
+		for _, e := range n.entries {
+			if len(e.heads) < 2 {
+				continue
+			}
+			for _, id := range e.ids {
+				if c.crossOut(e, id, byEntry[e]) {
+					changed = true
+				}
+			}
+		}
+	}
+}
+
+// crossOut takes the names that a type does not equal from its partners, and
+// reports whether there were any. A type that equals none keeps all: it is
+// wrong itself, but what refers to it is not.
+func (c *check) crossOut(e *entry, id btfdump.TypeID, probes []*probe) bool {
+	before, known := c.names.partners[id]
+	var equal []string
+	for _, p := range probes {
+		if known && !slices.Contains(before, p.head) {
+			continue
+		}
+		if len(c.compare(id, p)) == 0 {
+			equal = append(equal, p.head)
+		}
+	}
+	if len(equal) == 0 {
+		equal = e.heads
+	}
+	c.names.partners[id] = equal
+	return !slices.Equal(before, equal) && (known || len(equal) < len(e.heads))
+}
+
+// settle reports how the types of an entry differ from what the header has
+// under its names. Types that equal one of these are fine. A name that is no
+// type's is compared with the type that it resembles most; types that are left
+// over then are absent.
+func (c *check) settle(e *entry, probes []*probe) {
+	taken := make(map[*probe]bool)
+	var wrong []btfdump.TypeID
+	for _, id := range e.ids {
+		ok := false
+		for _, p := range probes {
+			if len(c.compare(id, p)) == 0 {
+				taken[p], ok = true, true
+			}
+		}
+		if !ok {
+			wrong = append(wrong, id)
+		}
+	}
+	free := slices.DeleteFunc(slices.Clone(probes), func(p *probe) bool { return taken[p] })
+	for len(wrong) > 0 && len(free) > 0 {
+		var best []difference
+		bestID, bestProbe := btfdump.TypeID(0), (*probe)(nil)
+		for _, id := range wrong {
+			for _, p := range free {
+				if list := c.compare(id, p); bestProbe == nil || len(list) < len(best) {
+					best, bestID, bestProbe = list, id, p
+				}
+			}
+		}
+		for _, d := range best {
+			c.report.add(Mismatch{Type: e.title(), Member: d.member, Aspect: d.aspect, BTF: d.btf, Compiler: d.compiler})
+		}
+		free = slices.DeleteFunc(free, func(p *probe) bool { return p == bestProbe })
+		wrong = slices.DeleteFunc(wrong, func(id btfdump.TypeID) bool {
+			return id == bestID || slices.Equal(c.compare(id, bestProbe), best) // the same type once more
+		})
+	}
+	if len(wrong) > 0 {
+		c.report.Absent = append(c.report.Absent, fmt.Sprintf("%s (another of this name is there)", e.title()))
+	}
+}
+
+// explain names, for each record of the wrong size or with members in the wrong
+// place, the record or enum inside it that has the wrong size itself.
+func (c *check) explain() {
+	wrongSize := make(map[string]bool)
+	for _, m := range c.report.Mismatches {
+		if m.Aspect == AspectSize && m.Member == "" {
+			wrongSize[m.Type] = true
+		}
+	}
+	if len(wrongSize) == 0 {
+		return
+	}
+	cause := make(map[string]string)
+	for _, e := range c.names.entries {
+		if e.class == classStruct || e.class == classUnion || e.class == classTypedef {
+			cause[e.title()] = c.causeIn(e, wrongSize)
+		}
+	}
+	for i := range c.report.Mismatches {
+		m := &c.report.Mismatches[i]
+		if m.Aspect != AspectSize && m.Aspect != AspectOffset {
+			continue
+		}
+		// The innermost: a cause may have one of its own.
+		for at := m.Type; len(cause[at]) > 0 && cause[at] != m.Type; at = cause[at] {
+			m.Cause = cause[at]
+		}
+	}
+}
+
+// causeIn returns the first record or enum of the wrong size that values of an
+// entry's type hold.
+func (c *check) causeIn(e *entry, wrongSize map[string]bool) string {
+	seen := make(map[btfdump.TypeID]bool)
+	var find func(id btfdump.TypeID, depth int) string
+	find = func(id btfdump.TypeID, depth int) string {
+		t := c.view.Type(c.view.Resolve(id))
+		for t.Kind() == btfdump.KindArray {
+			t = c.view.Type(c.view.Resolve(t.Ref()))
+		}
+		cl, ok := classOf(t)
+		if !ok || seen[t.ID()] || depth > maxDepth {
+			return ""
+		}
+		seen[t.ID()] = true
+		if depth > 0 && t.HasName() {
+			if title := (&entry{class: cl, name: t.Name()}).title(); wrongSize[title] {
+				return title
+			}
+			return "" // its own members would show in its size
+		}
+		for _, m := range t.Members() {
+			if title := find(m.Type, depth+1); title != "" {
+				return title
+			}
+		}
+		return ""
+	}
+	if e.class == classTypedef {
+		return find(c.view.Type(e.ids[0]).Ref(), 1)
+	}
+	return find(e.ids[0], 0)
+}
+
+// count fills in how much was compared.
+func (c *check) count(facts *factSet) {
+	n := &c.report.Counts
+	n.Assertions = len(facts.facts) + len(facts.narrow)
+	for _, e := range c.names.entries {
+		if len(e.heads) == 0 || e.forward {
+			continue
+		}
+		t := c.view.Type(e.ids[0])
+		switch e.class {
+		case classStruct, classUnion:
+			n.Records++
+			n.Members += len(flatten(c.view, t.ID()))
+			if c.narrow[t.ID()] {
+				c.report.PointerClass++
+			}
+		case classEnum:
+			n.Enums++
+			n.Enumerators += t.NumEnumerators()
+		case classTypedef:
+			n.Typedefs++
+		case classFunction:
+			n.Functions++
+		}
+	}
+	for _, p := range c.probes {
+		if p.view != nil {
+			n.ReadBack++
+			n.Relocations += min(len(p.access), 1)
+		}
+	}
+}

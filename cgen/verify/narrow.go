@@ -1,0 +1,177 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/bits"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/btfgen/btfgen/btfdump"
+)
+
+// How a 32-bit kernel's header is proven
+//
+// A pointer in a header stays a pointer, which CO-RE relocates, and BPF's has 8
+// bytes where the kernel's has 4. So records that hold pointers are longer for
+// BPF than the BTF says, and their members lie further back. That this, and
+// nothing else, is why they differ is shown by compiling the same header for a
+// machine whose pointers have 4 bytes and which aligns everything else as BPF
+// does: 32-bit ARM's EABI. There, their sizes and offsets must be the BTF's.
+// clang writes no BTF for ARM, so a bitfield's place is read from a variable in
+// which all of its bits are set, and no others.
+
+// narrowTarget is that machine, in the byte order of the view.
+func narrowTarget(v *btfdump.View) string {
+	if isBig(v) {
+		return "armebv7-linux-gnueabi"
+	}
+	return "armv7-linux-gnueabi"
+}
+
+// narrowRecords are the records of a 32-bit kernel that hold pointers by value.
+func narrowRecords(v *btfdump.View) map[btfdump.TypeID]bool {
+	narrow := make(map[btfdump.TypeID]bool)
+	if v.PointerSize() == 8 {
+		return narrow
+	}
+	for changed := true; changed; {
+		changed = false
+		for t := range v.All() {
+			if narrow[t.ID()] {
+				continue
+			}
+			for _, m := range t.Members() {
+				inner := v.Type(v.Resolve(m.Type))
+				for inner.Kind() == btfdump.KindArray {
+					inner = v.Type(v.Resolve(inner.Ref()))
+				}
+				if inner.Kind() == btfdump.KindPtr || narrow[inner.ID()] {
+					narrow[t.ID()] = true
+					changed = true
+					break
+				}
+			}
+		}
+	}
+	return narrow
+}
+
+// assertNarrow checks facts about such records, and their bitfields.
+func (c *check) assertNarrow(ctx context.Context, cc *clang, facts *factSet) ([]Mismatch, error) {
+	target := narrowTarget(c.view)
+	arm, err := newClang(ctx, cc.path, target, cc.dir)
+	if err != nil {
+		return nil, err
+	}
+	arm.flags = slices.Clone(cc.flags)
+	arm.flags[1] = target // see Header
+	c.progress(fmt.Sprintf("%s: checking records with pointers for %s", cc.label(), target))
+	found, err := c.assert(ctx, arm, "narrow.c", facts.narrow)
+	if err != nil {
+		return nil, err
+	}
+	bitfields, err := c.narrowBitfields(ctx, arm, facts.narrowFields)
+	return append(found, bitfields...), err
+}
+
+// field is a bitfield of a record that holds pointers.
+type field struct {
+	entry *entry
+	leaf
+}
+
+// narrowBitfields checks where bitfields lie.
+func (c *check) narrowBitfields(ctx context.Context, arm *clang, fields []field) ([]Mismatch, error) {
+	const file = "bitfields.c"
+	var list []Mismatch
+	for range maxRounds {
+		var b strings.Builder
+		for i, f := range fields {
+			fmt.Fprintf(&b, "const %s %s btfgen_b%d = { .%s = -1 };\n", f.entry.class, f.entry.heads[0], i, c.memberName(f.name))
+		}
+		if err := arm.write(file, b.String()); err != nil {
+			return nil, err
+		}
+		_, diagnostics, err := arm.compile(ctx, "-include", c.header, "-c", file, "-o", file+".o")
+		if err != nil {
+			return nil, err
+		}
+		if len(diagnostics) == 0 {
+			found, err := c.bitfieldPlaces(filepath.Join(arm.dir, file+".o"), fields)
+			return append(list, found...), err
+		}
+		missing := make(map[int]bool)
+		for _, d := range diagnostics {
+			if d.file != file || d.line < 1 || d.line > len(fields) {
+				return nil, headerError{[]diagnostic{d}}
+			}
+			if f := fields[d.line-1]; !missing[d.line-1] {
+				missing[d.line-1] = true
+				list = append(list, Mismatch{Type: f.entry.title(), Member: f.name, Aspect: AspectMember, BTF: width(f.BitSize), Compiler: "none: " + d.text})
+			}
+		}
+		var kept []field
+		for i, f := range fields {
+			if !missing[i] {
+				kept = append(kept, f)
+			}
+		}
+		fields = kept
+	}
+	return nil, errors.New("the header changes from compile to compile, or its types do")
+}
+
+// bitfieldPlaces compares the bits that are set with those that should be.
+func (c *check) bitfieldPlaces(object string, fields []field) ([]Mismatch, error) {
+	if len(fields) == 0 {
+		return nil, nil
+	}
+	variables, _, err := variables(object)
+	if err != nil {
+		return nil, err
+	}
+	var list []Mismatch
+	for i, f := range fields {
+		data, ok := variables[fmt.Sprintf("btfgen_b%d", i)]
+		if !ok {
+			return nil, fmt.Errorf("the object that the compiler wrote lacks btfgen_b%d", i)
+		}
+		first, count := setBits(data, isBig(c.view))
+		at, size := f.offset, uint64(f.BitSize)
+		if t := c.view.Type(c.view.Resolve(f.Type)); t.IntEncoding()&btfdump.IntBool != 0 {
+			if isBig(c.view) {
+				at += size - 1
+			}
+			size = 1 // the value is 1
+		}
+		if first != at || count != size {
+			list = append(list, Mismatch{
+				Type: f.entry.title(), Member: f.name, Aspect: AspectWidth,
+				BTF:      fmt.Sprintf("%s at bit %d", width(uint32(size)), at),
+				Compiler: fmt.Sprintf("%s at bit %d", width(uint32(count)), first),
+			})
+		}
+	}
+	return list, nil
+}
+
+// setBits returns the first bit that is set, as BTF counts bits in the byte
+// order, and the number of them.
+func setBits(data []byte, big bool) (first, count uint64) {
+	for i, b := range data {
+		if b == 0 {
+			continue
+		}
+		if count == 0 {
+			first = uint64(8*i + bits.TrailingZeros8(b))
+			if big {
+				first = uint64(8*i + bits.LeadingZeros8(b))
+			}
+		}
+		count += uint64(bits.OnesCount8(b))
+	}
+	return first, count
+}

@@ -1,0 +1,297 @@
+package verify
+
+import (
+	"context"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/btfgen/btfgen/btfdump"
+)
+
+// probe asks the compiler for one of the header's types: by a global pointer to
+// it, which is what makes clang write the type to the object's BTF.
+type probe struct {
+	entry *entry
+	head  string
+	// access are the members to try an access to, until one compiles.
+	access []leaf
+
+	// What came back.
+	view      *btfdump.View
+	id        btfdump.TypeID
+	relocated bool
+}
+
+// shardSize is how many probes one compile gets: clang's BTF pass takes a time
+// that grows with the square of the number of types.
+const shardSize = 240
+
+// makeProbes returns what to ask of the compiler about entries.
+func (c *check) makeProbes(entries []*entry) []*probe {
+	var list []*probe
+	for _, e := range entries {
+		if e.forward {
+			continue
+		}
+		for _, head := range e.heads {
+			list = append(list, &probe{entry: e, head: head, access: c.accesses(e)})
+		}
+	}
+	return list
+}
+
+// accesses returns the members by which to see that accesses to a record are
+// relocated. A typedef of an anonymous record is the only way to that.
+func (c *check) accesses(e *entry) []leaf {
+	id := e.ids[0]
+	if e.class == classTypedef {
+		t, _ := peel(c.view, c.view.Type(id).Ref())
+		if id = t.ID(); t.HasName() {
+			return nil
+		}
+	}
+	if !c.view.Type(id).Kind().IsRecord() {
+		return nil
+	}
+	const tries = 8
+	var list, bitfields []leaf
+	for _, m := range flatten(c.view, id) {
+		switch {
+		// Members without a size hold nothing, and clang 19 crashes on an
+		// access to one that is to be relocated.
+		case c.view.SizeOf(m.Type) == 0 || !isIdentifier(m.name):
+		case m.BitSize != 0:
+			bitfields = append(bitfields, m)
+		default:
+			list = append(list, m)
+		}
+	}
+	list = append(list, bitfields...)
+	return list[:min(len(list), tries)]
+}
+
+// cType is how C names the probe's type.
+func (p *probe) cType() string {
+	switch p.entry.class {
+	case classTypedef:
+		return p.head
+	case classFunction:
+		return "__typeof__(" + p.head + ")"
+	}
+	return p.entry.class.String() + " " + p.head
+}
+
+// readBack has probes answered, in shards on all cores.
+func (c *check) readBack(ctx context.Context, cc *clang, probes []*probe) error {
+	if len(probes) == 0 {
+		return nil
+	}
+	include := []string{"-include", c.header}
+	if len(probes) > shardSize { // many compiles of one header pay for a precompiled one
+		const pch = "header.pch"
+		_, diagnostics, err := cc.compile(ctx, "-g", "-O2", "-x", "c-header", c.header, "-o", pch)
+		if err != nil {
+			return err
+		}
+		if len(diagnostics) > 0 {
+			return headerError{diagnostics}
+		}
+		include = []string{"-include-pch", pch}
+	}
+	// Neighbours in the list are of one kind; dealing them out makes shards
+	// that take equally long.
+	count := (len(probes) + shardSize - 1) / shardSize
+	shards := make([][]*probe, count)
+	for i, p := range probes {
+		shards[i%count] = append(shards[i%count], p)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	next := make(chan int)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	finished := 0
+	for range min(c.workers, count) {
+		wg.Go(func() {
+			for i := range next {
+				if err := c.shard(ctx, cc, include, fmt.Sprintf("shard%d", i), shards[i]); err != nil {
+					cancel(err)
+					return
+				}
+				mu.Lock()
+				finished++
+				c.progress(fmt.Sprintf("%s: reading types back: %d of %d", cc.label(), finished, count))
+				mu.Unlock()
+			}
+		})
+	}
+feed:
+	for i := range shards {
+		select {
+		case next <- i:
+		case <-ctx.Done():
+			break feed
+		}
+	}
+	close(next)
+	wg.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	return nil
+}
+
+// maxRounds bounds how often a shard is compiled with what does not compile
+// left out.
+const maxRounds = 10
+
+// shard has some probes answered. What turns out to be no declaration is left
+// without an answer; of members that the header lacks, others are tried.
+func (c *check) shard(ctx context.Context, cc *clang, include []string, name string, probes []*probe) error {
+	asked := probes
+	for range maxRounds {
+		text, lines := source(asked)
+		if err := cc.write(name+".c", text); err != nil {
+			return err
+		}
+		_, diagnostics, err := cc.compile(ctx, append(slices.Clone(include), "-g", "-O2", "-c", name+".c", "-o", name+".o")...)
+		if err != nil {
+			return err
+		}
+		if len(diagnostics) == 0 {
+			return answer(filepath.Join(cc.dir, name+".o"), asked)
+		}
+		noType, noMember := map[*probe]bool{}, map[*probe]bool{}
+		for _, d := range diagnostics {
+			if d.file == "" && strings.Contains(d.text, "preserve.field.info") && len(diagnostics) == 1 {
+				// clang can't relocate a bitfield in a packed record that is
+				// longer than the record is aligned, and does not say which.
+				dropBitfields(asked)
+				continue
+			}
+			if d.file != name+".c" || d.line < 1 || d.line > len(lines) || lines[d.line-1].probe == nil {
+				return headerError{[]diagnostic{d}}
+			}
+			if l := lines[d.line-1]; l.access {
+				noMember[l.probe] = true
+			} else {
+				noType[l.probe] = true
+			}
+		}
+		var kept []*probe
+		for _, p := range asked {
+			if noType[p] {
+				continue
+			}
+			if noMember[p] {
+				p.access = p.access[1:]
+			}
+			kept = append(kept, p)
+		}
+		asked = kept
+	}
+	return errors.New("the header changes from compile to compile, or its types do")
+}
+
+// dropBitfields tries no accesses to bitfields any more.
+func dropBitfields(probes []*probe) {
+	for _, p := range probes {
+		if len(p.access) > 0 && p.access[0].BitSize != 0 {
+			p.access = nil
+		}
+	}
+}
+
+// line says which probe a line of a shard's source belongs to.
+type line struct {
+	probe  *probe
+	access bool
+}
+
+func source(probes []*probe) (text string, lines []line) {
+	var b strings.Builder
+	for i, p := range probes {
+		fmt.Fprintf(&b, "%s *btfgen_p%d;\n", p.cType(), i)
+		lines = append(lines, line{probe: p})
+	}
+	b.WriteString("volatile unsigned long long btfgen_sink;\nvoid btfgen_access(void) {\n")
+	lines = append(lines, line{}, line{})
+	for i, p := range probes {
+		if len(p.access) == 0 {
+			continue
+		}
+		if m := p.access[0]; m.BitSize != 0 {
+			fmt.Fprintf(&b, "btfgen_sink = btfgen_p%d->%s;\n", i, m.name)
+		} else {
+			fmt.Fprintf(&b, "*(volatile char *)&btfgen_p%d->%s;\n", i, m.name)
+		}
+		lines = append(lines, line{probe: p, access: true})
+	}
+	b.WriteString("}\n")
+	return b.String(), lines
+}
+
+// answer reads a shard's object.
+func answer(path string, probes []*probe) error {
+	object, err := elf.Open(path)
+	if err != nil {
+		return err
+	}
+	defer object.Close()
+	section := func(name string) ([]byte, error) {
+		if s := object.Section(name); s != nil {
+			return s.Data()
+		}
+		return nil, nil
+	}
+	raw, err := section(".BTF")
+	if err != nil {
+		return err
+	}
+	if raw == nil {
+		return errors.New("the compiler wrote no BTF")
+	}
+	view, err := btfdump.New(raw)
+	if err != nil {
+		return fmt.Errorf("the BTF that the compiler wrote: %w", err)
+	}
+	for t := range view.All() {
+		var i int
+		if t.Kind() != btfdump.KindVar {
+			continue
+		}
+		if _, err := fmt.Sscanf(t.Name(), "btfgen_p%d", &i); err != nil || i < 0 || i >= len(probes) {
+			continue
+		}
+		pointer := view.Type(t.Ref())
+		if pointer.Kind() != btfdump.KindPtr {
+			return fmt.Errorf("the compiler made %s of a pointer", pointer.Kind())
+		}
+		probes[i].view, probes[i].id = view, pointer.Ref()
+	}
+	ext, err := section(".BTF.ext")
+	if err != nil {
+		return err
+	}
+	relocated := make(map[btfdump.TypeID]bool)
+	if ext != nil {
+		relocations, err := btfdump.CoreRelocations(ext, view)
+		if err != nil {
+			return fmt.Errorf("the .BTF.ext that the compiler wrote: %w", err)
+		}
+		for _, r := range relocations {
+			relocated[view.Resolve(r.Type)] = true
+		}
+	}
+	for _, p := range probes {
+		if p.view != nil {
+			p.relocated = relocated[p.view.Resolve(p.id)]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,278 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+
+	"github.com/btfgen/btfgen/btfdump"
+	"github.com/btfgen/btfgen/btfdump/source"
+	"github.com/btfgen/btfgen/cgen/verify"
+	"github.com/urfave/cli/v2"
+)
+
+// verifyCommand compares a header with the types that it should have.
+func verifyCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "verify",
+		Usage: "compile a header with clang and compare it with the kernel's types",
+		Flags: append(inputFlags(), append(compilerFlags(),
+			&cli.StringFlag{Name: "std", Usage: "C standard to compile for, as clang's -std takes it", DefaultText: "gnu11"},
+			&cli.StringFlag{Name: "target", Usage: "compile for `TARGET`; default: bpfel or bpfeb, as the kernel's byte order is"},
+			&cli.StringSliceFlag{Name: "clang-flag", Aliases: []string{"X"}, Usage: "pass `FLAG` to clang, such as -DNAME or -I DIR; repeatable"},
+			&cli.BoolFlag{Name: "json", Usage: "print all that was found, for scripts"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing if the header holds"},
+		)...),
+		CustomHelpTemplate: verifyHelp,
+		Action:             verifyHeader,
+	}
+}
+
+// compilerFlags are those of verify and of --verify.
+func compilerFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "clang", Usage: "verify with `CLANG`; default: $CLANG, clang, or the newest clang-N; repeatable"},
+		&cli.BoolFlag{Name: "fast", Usage: "verify only sizes, offsets and values, in about a second"},
+	}
+}
+
+// inputFlags say which types of which kernel.
+func inputFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "input", Aliases: []string{"i"}, Usage: "kernel to read: a `FILE` of raw BTF or ELF; \"-\": standard input; default: the running one"},
+		&cli.StringSliceFlag{Name: "module", Aliases: []string{"m"}, Usage: "add a `MODULE`: a .ko or BTF file, a loaded one's name, or \"all\" of those; repeatable"},
+		&cli.StringSliceFlag{Name: "type", Usage: "only types whose names match `GLOB`, and what they need; repeatable"},
+	}
+}
+
+const verifyHelp = `btfgen verify [flags] HEADER compiles a C header with clang and compares what the compiler makes of it with the types of a kernel: every size, member, offset, bitfield, type, value and prototype, and that accesses are relocated (CO-RE). Any header will do, whichever tool or person wrote it; types that it lacks are counted, and are no mistake.
+
+EXAMPLES
+   btfgen verify vmlinux.h               against the running kernel
+   btfgen verify vmlinux.h -i vmlinux-6.12 -m veth.ko
+                                         against a kernel and a module that are not running
+   btfgen verify --fast vmlinux.h        sizes, offsets and values only
+   btfgen verify --clang clang-14 --clang clang-22 vmlinux.h
+                                         with two compilers
+   btfgen verify --json vmlinux.h | jq '.reports[].mismatches[]'
+                                         for scripts
+   btfgen --verify vmlinux.h             make a header, and keep it only if it holds
+
+FLAGS
+{{- range .VisibleFlags}}
+   {{.}}{{end}}
+
+EXIT CODE
+   0 the header holds · 1 it does not · 2 wrong usage, unreadable input or no clang
+`
+
+// verifyHeader is the verify command.
+func verifyHeader(c *cli.Context) error {
+	args := c.Args().Slice()
+	if len(args) != 1 {
+		return errors.New("name one header, as in: btfgen verify vmlinux.h; btfgen verify --help tells more")
+	}
+	path := args[0]
+	if _, err := os.Stat(path); err != nil {
+		return err
+	}
+	input := c.String("input")
+	if c.IsSet("input") && input == "" {
+		return errors.New("--input is empty: name a file, or leave the flag out for the running kernel")
+	}
+	console := newConsole(c.App.ErrWriter, c.Bool("quiet"))
+	defer console.end()
+	console.begin("reading the kernel's types")
+	kernel, err := source.Open(input, c.StringSlice("module"), source.Options{Stdin: c.App.Reader})
+	if err != nil {
+		return err
+	}
+	set, err := selectedTypes(kernel.View, c.StringSlice("type"))
+	if err != nil {
+		return err
+	}
+	reports, err := runCompilers(path, kernel.View, set, c.StringSlice("clang"), verify.Options{
+		Std: c.String("std"), Target: c.String("target"), Flags: c.StringSlice("clang-flag"), Fast: c.Bool("fast"), Progress: console.begin,
+	})
+	console.end()
+	if err != nil {
+		return err
+	}
+	holds := !slices.ContainsFunc(reports, func(r *verify.Report) bool { return !r.Holds() })
+	if c.Bool("json") {
+		err = printJSON(c.App.Writer, path, holds, reports)
+	} else {
+		for _, r := range reports {
+			if !holds || !c.Bool("quiet") {
+				err = errors.Join(err, printReport(c.App.Writer, path, r))
+			}
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("standard output: %w", err)
+	}
+	if !holds {
+		return noError(path + " does not hold")
+	}
+	return nil
+}
+
+// selectedTypes is selectTypes, with nil for no patterns.
+func selectedTypes(view *btfdump.View, patterns []string) (*btfdump.Set, error) {
+	if len(patterns) == 0 {
+		return nil, nil
+	}
+	for _, pattern := range patterns {
+		if err := checkPattern(pattern); err != nil {
+			return nil, err
+		}
+	}
+	return selectTypes(view, patterns)
+}
+
+// runCompilers has a header verified by each compiler in turn. A signal ends
+// them, and what they left behind is removed.
+func runCompilers(path string, view *btfdump.View, set *btfdump.Set, compilers []string, opts verify.Options) ([]*verify.Report, error) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	go func() {
+		select {
+		case s := <-signals:
+			number, _ := s.(syscall.Signal)
+			cancel(interruptedError{number})
+		case <-ctx.Done():
+		}
+	}()
+	if len(compilers) == 0 {
+		compilers = []string{""}
+	}
+	var reports []*verify.Report
+	for _, compiler := range compilers {
+		opts.Clang = compiler
+		report, err := verify.Header(ctx, path, view, set, opts)
+		if err != nil {
+			if ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
+			return nil, err
+		}
+		reports = append(reports, report)
+	}
+	return reports, nil
+}
+
+// verified verifies a header's text before it becomes a file. The error says
+// that it does not hold; what is wrong has been printed to out.
+func verified(text []byte, name string, view *btfdump.View, set *btfdump.Set, compilers []string, opts verify.Options, out io.Writer) error {
+	dir, err := os.MkdirTemp("", "btfgen-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "vmlinux.h")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		return err
+	}
+	reports, err := runCompilers(path, view, set, compilers, opts)
+	if err != nil {
+		return err
+	}
+	for _, r := range reports {
+		if !r.Holds() || len(r.Absent) > 0 {
+			if err := printReport(out, name, r); err != nil {
+				return err
+			}
+			return noError(fmt.Sprintf("%s: not written, since %s does not agree with the BTF: please report this as a bug of btfgen", name, r.Compiler))
+		}
+	}
+	return nil
+}
+
+func printJSON(out io.Writer, path string, holds bool, reports []*verify.Report) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(struct {
+		Header  string           `json:"header"`
+		Holds   bool             `json:"holds"`
+		Reports []*verify.Report `json:"reports"`
+	}{path, holds, reports})
+}
+
+// maxRows is how many mismatches are shown to a person.
+const maxRows = 60
+
+func printReport(out io.Writer, path string, r *verify.Report) error {
+	var b strings.Builder
+	compiler := "clang " + r.Version
+	own := r.Own()
+	switch {
+	case len(r.Errors) > 0:
+		fmt.Fprintf(&b, "%s: does not compile with %s for %s, %s:\n", path, compiler, r.Target, r.Std)
+		for _, e := range r.Errors[:min(len(r.Errors), maxRows)] {
+			fmt.Fprintf(&b, "   %s\n", printable(e))
+		}
+	case r.Holds():
+		fmt.Fprintf(&b, "%s: holds: %s agrees with the BTF on %s\n", path, compiler, describeCounts(r))
+	default:
+		fmt.Fprintf(&b, "%s: does not hold: %s sees %s otherwise than the BTF, of %s\n", path, compiler, count(len(r.Mismatches), "thing"), describeCounts(r))
+		table := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
+		fmt.Fprintln(table, "   TYPE\tMEMBER\tWHAT\tTHE BTF SAYS\tTHE COMPILER SAYS")
+		for _, m := range own[:min(len(own), maxRows)] {
+			fmt.Fprintf(table, "   %s\t%s\t%s\t%s\t%s\n", m.Type, m.Member, m.Aspect, m.BTF, m.Compiler)
+		}
+		table.Flush()
+		if more := len(own) - maxRows; more > 0 {
+			fmt.Fprintf(&b, "   ... and %s more; --json lists all\n", thousands(more))
+		}
+		if n := len(r.Mismatches) - len(own); n > 0 {
+			fmt.Fprintf(&b, "   As a consequence, %s in types that hold those.\n", count(n, "size or offset is wrong", "sizes and offsets are wrong"))
+		}
+	}
+	if r.PointerClass > 0 {
+		fmt.Fprintf(&b, "   %s hold pointers, which have 4 bytes in this kernel and 8 for BPF: they were compared as a machine with 4 has them.\n", count(r.PointerClass, "record"))
+	}
+	if n := len(r.Absent); n > 0 {
+		fmt.Fprintf(&b, "   %s of the BTF %s not in the header: %s", count(n, "type"), map[bool]string{true: "is", false: "are"}[n == 1], strings.Join(r.Absent[:min(n, 5)], ", "))
+		if n > 5 {
+			b.WriteString(" ...; --json lists all")
+		}
+		b.WriteString("\n")
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+// describeCounts tells what was compared.
+func describeCounts(r *verify.Report) string {
+	n := r.Counts
+	text := fmt.Sprintf("%s with %s, %s with %s, %s", count(n.Records, "record"), count(n.Members, "member"),
+		count(n.Enums, "enum"), count(n.Enumerators, "value"), count(n.Typedefs, "typedef"))
+	if r.Fast {
+		return text + " (--fast: sizes, offsets and values)"
+	}
+	return fmt.Sprintf("%s and %s; %s", text, count(n.Functions, "kfunc"), count(n.Relocations, "access tried is relocated", "accesses tried are relocated"))
+}
+
+// count writes a number with what it counts; the plural is made with an s, if
+// it is not given.
+func count(n int, what string, plural ...string) string {
+	if n != 1 {
+		if what += "s"; len(plural) > 0 {
+			what = plural[0]
+		}
+	}
+	return thousands(n) + " " + what
+}
