@@ -23,9 +23,10 @@ func headerFlags() []cli.Flag {
 		&cli.StringFlag{Name: "spdx", Usage: "name the header's licence in its first line, by an SPDX `ID`"},
 		&cli.BoolFlag{Name: "no-provenance", Usage: "leave out the comment that says what the header was made from"},
 		&cli.BoolFlag{Name: "check", Usage: "write nothing; show how OUTPUT differs from what would be written"},
-		&cli.BoolFlag{Name: "verify", Usage: "write the header only if clang confirms every size, offset, type and value"},
+		&cli.BoolFlag{Name: "verify", Usage: "write the header only if clang confirms every size, offset, type and value; Go types, if package go/types does"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print only errors and what was asked for"},
-	}...), compilerFlags()...)
+		&cli.StringFlag{Name: "format", Usage: "make `FORMAT`, h or go, where OUTPUT's name does not tell"},
+	}...), append(compilerFlags(), goFlags()...)...)
 }
 
 // A headerRequest is what the user asked for.
@@ -43,8 +44,15 @@ type headerRequest struct {
 	fast      bool     // to verify
 }
 
-// header is the default command: it makes a C header.
+// header is the default command: it makes a C header, or Go types.
 func header(c *cli.Context) error {
+	format, err := outputFormat(c)
+	if err != nil {
+		return err
+	}
+	if format == "go" {
+		return goTypes(c)
+	}
 	request, err := newHeaderRequest(c)
 	if err != nil {
 		return err
@@ -146,7 +154,7 @@ func outputName(args []string) (string, error) {
 	if output := args[0]; output == "-" || filepath.Ext(output) == ".h" {
 		return output, nil
 	}
-	return "", fmt.Errorf("the output's name says what is made, and %q is no C header: name it *.h, or - for standard output", args[0])
+	return "", fmt.Errorf("the output's name says what is made, and %q is neither a C header (*.h) nor Go code (*.go); or - for standard output", args[0])
 }
 
 // checkPattern refuses patterns of --type with characters that no name in BTF

@@ -34,14 +34,14 @@ func describeFlag(flag cli.Flag) string {
 
 // helpTemplate is what --help prints, as a template of the cli package. The
 // flags come from their definitions.
-const helpTemplate = `{{.Name}} makes a C header from the types of a Linux kernel (BTF), for BPF programs that are compiled once and run everywhere.
+const helpTemplate = `{{.Name}} makes a C header from the types of a Linux kernel (BTF), for BPF programs that are compiled once and run everywhere, and Go types for the programs that talk to them.
 
 USAGE
    btfgen [flags] OUTPUT                 flags may stand before and after OUTPUT
    btfgen verify [flags] HEADER          does a header tell the truth? btfgen verify --help
    btfgen completion bash|zsh|fish       print a script that completes btfgen's command line
 
-   OUTPUT is the header to write, named *.h; "-" writes it to standard output.
+   OUTPUT is the header to write, named *.h, or Go types, named *.go; "-" writes to standard output.
 
 EXAMPLES
    btfgen vmlinux.h                      the running kernel's header
@@ -52,6 +52,9 @@ EXAMPLES
    xz -dc kernel.btf.xz | btfgen -i - -  from standard input to standard output
    btfgen --type task_struct --type 'sk_*' slim.h
                                          only these types and what they need
+   btfgen --type task_struct types.go    Go types with the kernel's layout
+   btfgen -i prog.bpf.o --type event --package main event.go
+                                         the Go type of what a BPF program sends
    btfgen --check vmlinux.h              is the file still what btfgen would write?
    btfgen --verify vmlinux.h             written only if clang agrees with every type in it
    btfgen --no-kfuncs --spdx GPL-2.0 vmlinux.h

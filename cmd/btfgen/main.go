@@ -3,6 +3,7 @@
 //	btfgen vmlinux.h                                  the running kernel's header
 //	btfgen -i vmlinux-6.12 -m nf_conntrack.ko all.h   an offline kernel with a module's types
 //	btfgen --type task_struct --type 'sk_*' slim.h    those types and what they need
+//	btfgen --type task_struct types.go                Go types with the kernel's layout
 //
 // # Implementation details
 //
