@@ -250,6 +250,10 @@ func (c *checker) values(t Type) error {
 	case KindEnum, KindEnum64:
 		switch t.Size() {
 		case 1, 2, 4, 8:
+		case 0: // declared only: clang writes that of "enum foo;", a GNU extension
+			if t.Vlen() > 0 {
+				return errorAt(t, "an enum with values can't have 0 bytes")
+			}
 		default:
 			return errorAt(t, "an enum can't have %d bytes", t.Size())
 		}
@@ -299,7 +303,7 @@ func (c *checker) array(t Type) error {
 	for range maxDimensions {
 		elem := c.typeRaw(c.resolveRaw(id))
 		if k := elem.Kind(); k != KindArray {
-			if unsizedKinds.has(k) {
+			if unsizedKinds.has(k) || k.IsEnum() && elem.Size() == 0 {
 				return errorAt(t, "array of type %d, of kind %s, which has no size", id, k)
 			}
 			return nil
@@ -315,7 +319,7 @@ func (c *checker) member(t Type, i int) error {
 	at := 12 + uint32(i)*12
 	id := c.resolveRaw(TypeID(t.u32(at + 4)))
 	k := c.kindRaw(id)
-	if unsizedKinds.has(k) {
+	if unsizedKinds.has(k) || k.IsEnum() && c.typeRaw(id).Size() == 0 {
 		return errorAt(t, "member %d (%.80q) is of kind %s, which has no size", i, c.name(t.u32(at)), k)
 	}
 	limit := uint64(t.Size()) * 8

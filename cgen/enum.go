@@ -33,6 +33,10 @@ func (p *printer) enum(t btfdump.Type) {
 // emptyEnum declares an enum without enumerators, which C can't define. With
 // its type stated it needs none: in C23, and in clang whatever the standard.
 func (p *printer) emptyEnum(t btfdump.Type, name string) {
+	if t.Size() == 0 { // only declared, which compilers take
+		p.text("enum ", name, ";\n\n")
+		return
+	}
 	kind := sizedInt(t.Size(), t.Signed())
 	p.text("#if defined(__clang__) || __STDC_VERSION__ >= 202311L\n",
 		"enum ", name, " : ", kind, ";\n",

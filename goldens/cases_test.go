@@ -37,7 +37,7 @@ func TestGoldenCases(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			v := c.view(t, 0)
-			p, text := header(t, v, cgen.Options{Kfuncs: true, NoProvenance: true})
+			_, text := header(t, v, cgen.Options{Kfuncs: true, NoProvenance: true})
 			if *update {
 				if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 					t.Fatal(err)
@@ -55,8 +55,8 @@ func TestGoldenCases(t *testing.T) {
 					t.Errorf("shuffled with seed %d: %s", seed, firstDifference(got, text))
 				}
 			}
-			compileEverywhere(t, v, p, text, c.main)
-			compareReadBack(t, v, p, text)
+			compileEverywhere(t, v, text, c.main)
+			mustHold(t, v, text)
 		})
 	}
 	files, err := filepath.Glob(filepath.Join("testdata", "*.h"))
@@ -176,6 +176,12 @@ var goldenCases = []goldenCase{
 		b.Struct("x", 16, at("e", shared, 0), at("s", one, 4), at("t", two, 8))
 		b.Struct("y", 8, at("e", shared, 0), at("s", equal, 4))
 		b.Typedef("GREEN", i.i32)
+	}},
+	// clang writes this of "enum opaque;", which is no C but taken by compilers.
+	{name: "08_enum_declared_only", build: func(b *btftest.Builder) {
+		i := addInts(b)
+		opaque := b.Enum("opaque", 0)
+		b.Struct("holder", 16, at("pointer", b.Ptr(opaque), 0), at("number", i.i32, 8))
 	}},
 	{name: "09_enum_sizes", build: func(b *btftest.Builder) {
 		e1 := b.Enum("one", 1, btftest.Val("ONE", 255))

@@ -16,11 +16,8 @@ func TestKernelHeadersCompile(t *testing.T) {
 		t.Run(k.Name, func(t *testing.T) {
 			t.Parallel()
 			v := corpusView(t, k)
-			p, text := header(t, v, cgen.Options{Kfuncs: true})
-			// A kernel gives some 60,000 facts; btf_testmod has 700 types.
-			if n := compileEverywhere(t, v, p, text, ""); n < v.NumTypes()/20 {
-				t.Errorf("only %d facts were checked for %d types", n, v.NumTypes())
-			}
+			_, text := header(t, v, cgen.Options{Kfuncs: true})
+			compileEverywhere(t, v, text, "")
 		})
 	}
 }
@@ -35,8 +32,8 @@ func TestAllModulesTogether(t *testing.T) {
 		}
 	}
 	v := readView(t, btftest.Corpus(t, base), modules...)
-	p, text := header(t, v, cgen.Options{Kfuncs: true})
-	compileEverywhere(t, v, p, text, "")
+	_, text := header(t, v, cgen.Options{Kfuncs: true})
+	compileEverywhere(t, v, text, "")
 }
 
 // The header depends on the types, never on their IDs, and not on how many

@@ -185,7 +185,7 @@ func (c *check) settle(e *entry, probes []*probe) {
 }
 
 // explain names, for each record of the wrong size or with members in the wrong
-// place, the record or enum inside it that has the wrong size itself.
+// place, the type inside it that has the wrong size itself.
 func (c *check) explain() {
 	wrongSize := make(map[string]bool)
 	for _, m := range c.report.Mismatches {
@@ -214,27 +214,30 @@ func (c *check) explain() {
 	}
 }
 
-// causeIn returns the first record or enum of the wrong size that values of an
-// entry's type hold.
+// causeIn returns the first type of the wrong size that values of an entry's
+// type hold.
 func (c *check) causeIn(e *entry, wrongSize map[string]bool) string {
 	seen := make(map[btfdump.TypeID]bool)
 	var find func(id btfdump.TypeID, depth int) string
 	find = func(id btfdump.TypeID, depth int) string {
-		t := c.view.Type(c.view.Resolve(id))
-		for t.Kind() == btfdump.KindArray {
-			t = c.view.Type(c.view.Resolve(t.Ref()))
-		}
-		cl, ok := classOf(t)
-		if !ok || seen[t.ID()] || depth > maxDepth {
-			return ""
+		t := c.view.Type(id)
+		for {
+			cl, named := classOf(t)
+			if named = named && t.HasName(); named && depth > 0 {
+				if title := (&entry{class: cl, name: t.Name()}).title(); wrongSize[title] {
+					return title
+				}
+			}
+			if k := t.Kind(); k.IsModifier() || k == btfdump.KindArray {
+				t = c.view.Type(t.Ref())
+				continue
+			}
+			if !t.Kind().IsRecord() || named && depth > 0 || seen[t.ID()] || depth > maxDepth {
+				return "" // what is wrong inside a record shows in its size
+			}
+			break
 		}
 		seen[t.ID()] = true
-		if depth > 0 && t.HasName() {
-			if title := (&entry{class: cl, name: t.Name()}).title(); wrongSize[title] {
-				return title
-			}
-			return "" // its own members would show in its size
-		}
 		for _, m := range t.Members() {
 			if title := find(m.Type, depth+1); title != "" {
 				return title

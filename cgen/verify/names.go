@@ -62,7 +62,7 @@ func findNames(v *btfdump.View, set *btfdump.Set, d *declarations) *names {
 		if !ok || !t.HasName() || set != nil && !set.Has(t.ID()) {
 			continue
 		}
-		n.add(c, t.Name(), t.ID(), t.Kind() == btfdump.KindFwd)
+		n.add(c, t.Name(), t.ID(), t.Kind() == btfdump.KindFwd || c == classEnum && t.Size() == 0)
 	}
 	n.addFunctions(set, d)
 	heads := newHeads(d)
@@ -147,7 +147,7 @@ func essential(name string) (string, bool) {
 type heads struct {
 	declared  *declarations
 	suffixed  [classFunction + 1]map[string][]string // by class: from a name to those with suffixes, sorted
-	mentioned [2]map[string][]string                 // likewise of tags that have no body
+	mentioned [classEnum + 1]map[string][]string     // likewise of tags that need no body
 }
 
 func newHeads(d *declarations) *heads {

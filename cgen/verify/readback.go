@@ -110,22 +110,40 @@ func (c *check) readBack(ctx context.Context, cc *clang, probes []*probe) error 
 	for i, p := range probes {
 		shards[i%count] = append(shards[i%count], p)
 	}
+	if err := c.compileShards(ctx, cc, include, "shard", shards); err != nil {
+		return err
+	}
+	// Before clang 15 a record comes back as a mere declaration if the pointer
+	// to it is a member's type too and the compiler met that first. By itself it
+	// has no such company.
+	var alone [][]*probe
+	for _, p := range probes {
+		if p.view != nil && p.entry.class <= classUnion && p.view.Type(p.id).Kind() == btfdump.KindFwd {
+			p.view = nil
+			alone = append(alone, []*probe{p})
+		}
+	}
+	return c.compileShards(ctx, cc, include, "alone", alone)
+}
+
+// compileShards has the probes of all shards answered, on all cores.
+func (c *check) compileShards(ctx context.Context, cc *clang, include []string, name string, shards [][]*probe) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	next := make(chan int)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	finished := 0
-	for range min(c.workers, count) {
+	for range min(c.workers, len(shards)) {
 		wg.Go(func() {
 			for i := range next {
-				if err := c.shard(ctx, cc, include, fmt.Sprintf("shard%d", i), shards[i]); err != nil {
+				if err := c.shard(ctx, cc, include, fmt.Sprintf("%s%d", name, i), shards[i]); err != nil {
 					cancel(err)
 					return
 				}
 				mu.Lock()
 				finished++
-				c.progress(fmt.Sprintf("%s: reading types back: %d of %d", cc.label(), finished, count))
+				c.progress(fmt.Sprintf("%s: reading types back: %d of %d", cc.label(), finished, len(shards)))
 				mu.Unlock()
 			}
 		})
@@ -140,10 +158,7 @@ feed:
 	}
 	close(next)
 	wg.Wait()
-	if err := context.Cause(ctx); err != nil {
-		return err
-	}
-	return nil
+	return context.Cause(ctx)
 }
 
 // maxRounds bounds how often a shard is compiled with what does not compile

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -160,6 +161,8 @@ func runCompilers(path string, view *btfdump.View, set *btfdump.Set, compilers [
 		case <-ctx.Done():
 		}
 	}()
+	// main puts collections off, for runs that are over before one would pay.
+	debug.SetGCPercent(100)
 	if len(compilers) == 0 {
 		compilers = []string{""}
 	}

@@ -1,0 +1,22 @@
+#ifndef __VMLINUX_H__
+#define __VMLINUX_H__
+
+#if !defined(BPF_NO_PRESERVE_ACCESS_INDEX) && !defined(__cplusplus) && __has_attribute(preserve_access_index)
+#define __co_re __attribute__((preserve_access_index))
+#else
+#define __co_re
+#endif
+#if !__has_attribute(btf_type_tag)
+#define btf_type_tag(x)
+#endif
+
+enum opaque;
+
+struct holder {
+	enum opaque *pointer;
+	int number;
+} __co_re;
+
+#undef __co_re
+
+#endif /* __VMLINUX_H__ */
