@@ -165,6 +165,9 @@ func (p *plan) need(set *btfdump.Set) (*btfdump.Set, error) {
 			}
 			val, err := p.value(t.ID())
 			if err != nil {
+				if known := (*TypeError)(nil); !errors.As(err, &known) {
+					err = typeError(t, err)
+				}
 				return nil, err
 			}
 			if val.class == classRecord || val.class == classEnum {

@@ -92,7 +92,7 @@ func newNames(v *btfdump.View, prefix string, rename map[string]string) (*names,
 	go func() { claimed <- claimEnumerators(v) }()
 	all := n.candidates()
 	for _, name := range reserved {
-		n.taken[name] = true
+		n.taken[prefix+name] = true
 	}
 	renames := newRenamer(rename)
 	s := &signer{view: v, known: make(map[btfdump.TypeID]string)}
@@ -105,7 +105,7 @@ func newNames(v *btfdump.View, prefix string, rename map[string]string) (*names,
 			j++
 		}
 		bases[all[i].goName] = true
-		if j == i+1 && !n.taken[all[i].goName] {
+		if j == i+1 && !n.taken[prefix+all[i].goName] {
 			n.give(all[i].id, prefix+all[i].goName)
 		} else {
 			groups = append(groups, all[i:j])

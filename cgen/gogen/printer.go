@@ -52,17 +52,16 @@ func (p *printer) chunk(units []unit) part {
 		if p.err != nil {
 			return part{err: p.err}
 		}
-		p.count(len(p.out) - before)
+		p.count(u.id, len(p.out)-before)
 	}
 	return part{text: p.out, guards: p.guards, helpers: p.helpers}
 }
 
 // count keeps the output within its limit.
-func (p *printer) count(n int) bool {
-	if p.printed.Add(int64(n)) > p.limit && p.err == nil {
-		p.err = errTooMuch
+func (p *printer) count(id btfdump.TypeID, n int) {
+	if p.printed.Add(int64(n)) > p.limit {
+		p.fail(id, errTooMuch)
 	}
-	return p.err == nil
 }
 
 func (p *printer) fail(id btfdump.TypeID, err error) {
@@ -110,7 +109,7 @@ func (p *printer) unit(u unit) {
 			p.record(s.name, s.id, what, s.depth)
 		}
 		// The budget counts them at once: they can multiply.
-		p.count(len(s.name) + 256)
+		p.count(u.id, len(s.name)+256)
 	}
 	p.sites = p.sites[:0]
 }

@@ -1,6 +1,8 @@
 package gogen
 
 import (
+	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -50,7 +52,12 @@ func (p *printer) record(name string, id btfdump.TypeID, what string, depth int)
 		if isField := f.slot >= 0 && l.slots[f.slot].leaf >= 0; !isField && vettedNames[name] {
 			p.used[name] = true // so that unique finds another
 		}
-		p.leaves = append(p.leaves, p.unique(name))
+		free := p.unique(name)
+		if free != name && slices.ContainsFunc(l.leaves[:i], func(other leaf) bool { return other.name == f.name }) {
+			p.fail(id, fmt.Errorf("member %q: another one has the same name", f.name))
+			return
+		}
+		p.leaves = append(p.leaves, free)
 	}
 	r := &recordPrinter{printer: p, layout: l, name: name}
 	r.declare(what)

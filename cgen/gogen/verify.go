@@ -59,7 +59,7 @@ func Verify(src []byte, v *btfdump.View, archs ...string) (*Report, error) {
 	if len(archs) == 0 {
 		archs = Architectures
 	}
-	c := &verifier{view: v, structs: make(map[string]*goRecord), consts: make(map[string]string)}
+	c := &verifier{view: v, structs: make(map[string]*goRecord), consts: make(map[string][]string)}
 	for _, arch := range archs {
 		sizes := types.SizesFor("gc", arch)
 		if sizes == nil {
@@ -88,7 +88,7 @@ type verifier struct {
 	file    *ast.File
 	pkg     *types.Package
 	structs map[string]*goRecord // by Go name
-	consts  map[string]string    // Go name of a constant by its type's Go name, a space and the C name
+	consts  map[string][]string  // Go names of constants by their type's Go name, a space and the C name
 	report  Report
 }
 
@@ -249,7 +249,8 @@ func (c *verifier) collectConstants(d *ast.GenDecl) {
 		if id, ok := spec.Type.(*ast.Ident); ok {
 			typ = id.Name
 		}
-		c.consts[typ+" "+strings.TrimPrefix(spec.Comment.List[0].Text, "// ")] = spec.Names[0].Name
+		key := typ + " " + strings.TrimPrefix(spec.Comment.List[0].Text, "// ")
+		c.consts[key] = append(c.consts[key], spec.Names[0].Name)
 	}
 }
 
@@ -520,20 +521,22 @@ func (c *verifier) inner(report *Report, goType types.Type, id btfdump.TypeID, d
 func (c *verifier) enum(report *Report, r *goRecord, t btfdump.Type) {
 	for i := range t.NumEnumerators() {
 		e := t.Enumerator(i)
-		name, ok := c.consts[r.name+" "+e.Name]
-		if !ok {
+		names := c.consts[r.name+" "+e.Name]
+		if len(names) == 0 {
 			continue // an enum without a name may share its constants
 		}
 		report.Constants++
-		value := c.pkg.Scope().Lookup(name).(*types.Const).Val()
-		var right bool
-		if v := enumValue(t, e.Value); t.Signed() {
-			got, exact := constant.Int64Val(value)
-			right = exact && got == int64(v)
-		} else {
-			got, exact := constant.Uint64Val(value)
-			right = exact && got == v
-		}
+		var value constant.Value
+		right := slices.ContainsFunc(names, func(name string) bool {
+			value = c.pkg.Scope().Lookup(name).(*types.Const).Val()
+			if v := enumValue(t, e.Value); t.Signed() {
+				got, exact := constant.Int64Val(value)
+				return exact && got == int64(v)
+			} else {
+				got, exact := constant.Uint64Val(value)
+				return exact && got == v
+			}
+		})
 		if !right {
 			report.wrong(Mismatch{Type: r.name, Member: e.Name}, "the constant is %s in Go, %d in C", value, int64(e.Value))
 		}
