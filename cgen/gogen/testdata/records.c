@@ -149,6 +149,7 @@ union Type {
 };
 
 /* clang keeps the types of variables only. */
+#ifndef NO_VARIABLES
 struct event *event;
 struct outer *outer;
 struct packed *packed;
@@ -159,3 +160,4 @@ struct list *list;
 struct empty *empty;
 struct type *type;
 union Type *Type;
+#endif
