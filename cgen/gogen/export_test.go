@@ -27,7 +27,7 @@ func BitfieldPlaces(v *btfdump.View) ([]BitfieldPlace, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.choose(needed, true)
+	p.choose(needed)
 	var places []BitfieldPlace
 	for _, u := range p.units {
 		if u.kind == unitRecord {

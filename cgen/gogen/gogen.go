@@ -90,7 +90,7 @@ func Generate(v *btfdump.View, set *btfdump.Set, opts Options) ([]byte, error) {
 		return nil, err
 	}
 	p.names = n.names
-	p.choose(needed, set == nil)
+	p.choose(needed)
 	return p.print()
 }
 
@@ -185,7 +185,7 @@ func hasValues(k btfdump.Kind) bool {
 }
 
 // choose turns the needed types into units, sorted by their Go names.
-func (p *plan) choose(needed *btfdump.Set, all bool) {
+func (p *plan) choose(needed *btfdump.Set) {
 	done := p.view.NewSet()
 	for id := range needed.All() {
 		id = p.canonical(id)

@@ -11,9 +11,8 @@ import (
 type printer struct {
 	// What is fixed.
 	*plan
-	fieldSize [9]string // Go types of unsigned numbers by size in bytes
-	bool_     string
-	ptr       string
+	bool_ string
+	ptr   string
 
 	// What changes.
 	out     []byte

@@ -158,7 +158,7 @@ func (c *verifier) parse(src []byte) error {
 			errs = append(errs, err)
 		}
 	}}
-	c.pkg, err = conf.Check(file.Name.Name, fset, []*ast.File{reduced}, nil)
+	c.pkg, _ = conf.Check(file.Name.Name, fset, []*ast.File{reduced}, nil)
 	if len(errs) > 0 {
 		return fmt.Errorf("%w (%d errors in all)", errs[0], len(errs))
 	}

@@ -64,7 +64,7 @@ func goTypes(c *cli.Context) error {
 	case len(args) > 1:
 		return fmt.Errorf("there can be one output, but %d were given: %q", len(args), args)
 	case args[0] != "-" && filepath.Ext(args[0]) != ".go":
-		return fmt.Errorf("Go types go to a file named *.go, which %q is not; or - for standard output", args[0])
+		return fmt.Errorf("a file of Go types is named *.go, which %q is not; or - for standard output", args[0])
 	case c.Bool("check") && args[0] == "-":
 		return errors.New("--check compares with a file: name one instead of \"-\"")
 	case c.IsSet("input") && r.input == "":
