@@ -76,20 +76,16 @@ func Generate(v *btfdump.View, set *btfdump.Set, opts Options) ([]byte, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	type named struct {
-		*names
-		error
-	}
-	naming := make(chan named)
-	go func() { n, err := newNames(v, opts.Prefix, opts.Rename); naming <- named{n, err} }()
-	p := &plan{view: v, opts: opts, layouter: newLayouter(v), limit: 64*int64(v.RawLen()) + 1<<20}
-	p.big = v.ByteOrder().String() == "BigEndian"
-	needed, err := p.need(set)
-	n := <-naming
-	if err := cmp.Or(n.error, err); err != nil {
+	n, err := newNames(v, opts.Prefix, opts.Rename)
+	if err != nil {
 		return nil, err
 	}
-	p.names = n.names
+	p := &plan{view: v, opts: opts, names: n, layouter: newLayouter(v), limit: 64*int64(v.RawLen()) + 1<<20}
+	p.big = v.ByteOrder().String() == "BigEndian"
+	needed, err := p.need(set)
+	if err != nil {
+		return nil, err
+	}
 	p.choose(needed)
 	return p.print()
 }
@@ -124,14 +120,16 @@ const (
 	unitAlias     // of a typedef
 )
 
-// need returns the types that set wants and those that they hold by value.
-// Their layouts are known then.
+// need returns the types that set wants and those that they hold by value, each
+// as the one that is declared in its place. Their layouts are known then.
 func (p *plan) need(set *btfdump.Set) (*btfdump.Set, error) {
 	v := p.view
 	needed := v.NewSet()
 	var todo []btfdump.TypeID
+	// A type that another stands for may hold other IDs than that one does, as a
+	// module's copy of a base type does.
 	add := func(id btfdump.TypeID) {
-		if id != 0 && needed.Add(id) {
+		if id = p.canonical(id); id != 0 && needed.Add(id) {
 			todo = append(todo, id)
 		}
 	}
@@ -172,6 +170,7 @@ func (p *plan) need(set *btfdump.Set) (*btfdump.Set, error) {
 			}
 			if val.class == classRecord || val.class == classEnum {
 				add(cmp.Or(val.namer, val.id))
+				add(val.id) // what a record without a name holds
 			}
 		}
 	}
@@ -186,12 +185,7 @@ func hasValues(k btfdump.Kind) bool {
 
 // choose turns the needed types into units, sorted by their Go names.
 func (p *plan) choose(needed *btfdump.Set) {
-	done := p.view.NewSet()
 	for id := range needed.All() {
-		id = p.canonical(id)
-		if !done.Add(id) {
-			continue
-		}
 		t := p.view.Type(id)
 		u := unit{name: p.goName[id], id: id}
 		switch k := t.Kind(); {
