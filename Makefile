@@ -14,8 +14,11 @@ endif
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 20s
 ROUNDS      ?= 31
+KERNELS     ?= *
+CLANG       ?=
+EACH        ?= 24
 
-.PHONY: help build vmlinux.h tools test lint goldens generate generate-check fuzz bench clean
+.PHONY: help build vmlinux.h tools test lint goldens generate generate-check fuzz bench corpus corpus-verify clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z.-]*\):.*## /\1	/p' Makefile | expand -t 18
@@ -52,6 +55,12 @@ fuzz: ## run every fuzz target for FUZZTIME (20s)
 
 bench: ## compare with bpftool, ROUNDS times (31), and with itself on ten times the input
 	scripts/bench.sh $(ROUNDS)
+
+corpus: ## download Debian's kernels of all suites and architectures, some GB, for corpus-verify
+	scripts/corpus.sh fetch
+
+corpus-verify: build ## verify the headers of those kernels and their modules (KERNELS='6.1* *s390x', CLANG=clang-19, EACH=all)
+	go run ./scripts/corpus -btfgen bin/btfgen -kernels '$(KERNELS)' -clang '$(CLANG)' -each '$(EACH)' "$$(scripts/corpus.sh path)"
 
 clean: ## remove what was built
 	rm -rf bin build vmlinux.h

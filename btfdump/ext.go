@@ -32,8 +32,8 @@ func CoreRelocations(raw []byte, view *View) ([]CoreRelocation, error) {
 	if len(raw) < 8 {
 		return nil, formatErrorf(".BTF.ext has %d bytes, fewer than its header", len(raw))
 	}
-	if magic := order.Uint16(raw); magic != magic {
-		return nil, formatErrorf(".BTF.ext starts with %#04x instead of %#04x, in the BTF's byte order", magic, magic)
+	if got := order.Uint16(raw); got != magic {
+		return nil, formatErrorf(".BTF.ext starts with %#04x instead of %#04x, in the BTF's byte order", got, magic)
 	}
 	if raw[2] != version {
 		return nil, formatErrorf(".BTF.ext has version %d, but only %d is known", raw[2], version)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sees to it that what the tests need is there: compilers, bpftool and libbpf's
-# headers. Installs it with apt where that is possible, else says what is missing
+# Sees to it that what the tests need is there: compilers, bpftool, libbpf's
+# headers, and what takes kernel packages apart. Installs it with apt where that is possible, else says what is missing
 # and which command installs it.
 #
 # A clang of any version will do for work at home. With CI=true all versions
@@ -23,12 +23,18 @@ need() { # need PACKAGE COMMAND...: PACKAGE is missing unless a COMMAND is there
 if [ "${CI:-}" = true ]; then
 	for v in 14 16 19 22; do need "clang-$v" "clang-$v"; done
 	need gcc-bpf bpf-gcc bpf-unknown-none-gcc
-	need xz-utils xz
 	need make make
 else
 	need clang clang clang-{14..30}
 fi
 need bpftool bpftool
+need binutils objcopy
+need bzip2 bzip2
+need gpg gpg
+need gpg-agent gpg-agent
+need lz4 lz4
+need zstd zstd
+need xz-utils xz
 [ -e /usr/include/bpf/bpf_helpers.h ] || missing+=(libbpf-dev)
 
 report() { # what the tests are going to use

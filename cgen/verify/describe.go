@@ -55,6 +55,9 @@ func canonicalInt(name string) (string, bool) {
 			kept = append(kept, w)
 		}
 	}
+	if sign == "" && len(kept) == 0 {
+		kept = []string{"int"} // signed int
+	}
 	if sign != "" {
 		kept = append([]string{sign}, kept...)
 	}

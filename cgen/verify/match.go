@@ -39,7 +39,6 @@ func (c *check) compareAll(fast bool) {
 			}
 		}
 	}
-	c.explain()
 }
 
 // compare lists how a type differs from what a probe brought back.

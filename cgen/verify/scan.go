@@ -199,7 +199,7 @@ func (s *scanner) skipValue() {
 	for {
 		before := s.at
 		switch s.next() {
-		case "(":
+		case "(", "{":
 			depth++
 		case ")":
 			depth--
@@ -208,8 +208,11 @@ func (s *scanner) skipValue() {
 				return
 			}
 		case "}":
-			s.at = before
-			return
+			if depth <= 0 {
+				s.at = before
+				return
+			}
+			depth--
 		case "":
 			return
 		}

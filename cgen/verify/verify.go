@@ -174,10 +174,13 @@ func (c *check) run(ctx context.Context, cc *clang, fast bool) error {
 	if err != nil {
 		return c.doesNotCompile(err)
 	}
+	// What was read back comes first: of one mismatch that is found twice, it
+	// tells more.
+	c.compareAll(fast)
 	c.report.add(found...)
 	c.report.add(facts.found...)
 	c.report.Absent = append(c.report.Absent, facts.absent...)
-	c.compareAll(fast)
+	c.explain()
 	c.count(facts)
 	return nil
 }

@@ -47,16 +47,29 @@ func completion(c *cli.Context) error {
 	var script string
 	switch args[0] {
 	case "bash":
-		script = bashScript(c.App.Flags)
+		script = bashScript(allFlags(c.App))
 	case "zsh":
-		script = zshScript(c.App.Flags)
+		script = zshScript(allFlags(c.App))
 	case "fish":
-		script = fishScript(c.App.Flags)
+		script = fishScript(allFlags(c.App))
 	default:
 		return fmt.Errorf("there is no completion for %q: name bash, zsh or fish", args[0])
 	}
 	_, err := io.WriteString(c.App.Writer, script)
 	return err
+}
+
+// allFlags are the flags of all commands, each name once.
+func allFlags(app *cli.App) []cli.Flag {
+	flags := slices.Clone(app.Flags)
+	for _, command := range app.Commands {
+		for _, flag := range command.Flags {
+			if findFlag(flags, flag.Names()[0]) == nil {
+				flags = append(flags, flag)
+			}
+		}
+	}
+	return flags
 }
 
 // completeTypes prints the names of types that start with prefix.
@@ -150,7 +163,7 @@ _btfgen() {
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "@FLAGS@" -- "$cur")
 	else
-		mapfile -t COMPREPLY < <(((COMP_CWORD == 1)) && compgen -W completion -- "$cur"; compgen -f -- "$cur")
+		mapfile -t COMPREPLY < <(((COMP_CWORD == 1)) && compgen -W "verify completion" -- "$cur"; compgen -f -- "$cur")
 	fi
 }
 complete -o filenames -F _btfgen btfgen
@@ -211,6 +224,7 @@ func fishScript(flags []cli.Flag) string {
 	var b strings.Builder
 	b.WriteString(`# fish completion for btfgen: btfgen completion fish > ~/.config/fish/completions/btfgen.fish
 complete -c btfgen -n __fish_is_first_token -a completion -d 'print a completion script'
+complete -c btfgen -n __fish_is_first_token -a verify -d 'compare a header with the types'
 complete -c btfgen -f -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
 `)
 	for _, f := range completedFlags(flags) {

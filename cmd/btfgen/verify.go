@@ -271,7 +271,11 @@ func describeCounts(r *verify.Report) string {
 	if r.Fast {
 		return text + " (--fast: sizes, offsets and values)"
 	}
-	return fmt.Sprintf("%s and %s; %s", text, count(n.Functions, "kfunc"), count(n.Relocations, "access tried is relocated", "accesses tried are relocated"))
+	text += " and " + count(n.Functions, "kfunc")
+	if r.Holds() {
+		text += "; " + count(n.Relocations, "access is", "accesses are") + " relocated"
+	}
+	return text
 }
 
 // count writes a number with what it counts; the plural is made with an s, if

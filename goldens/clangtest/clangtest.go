@@ -1,7 +1,8 @@
 // Package clangtest compiles C in tests with every clang that the machine has.
 //
 // [Compilers] finds them by name: clang, and clang-14 to clang-99. None at all
-// fails the test: what only a compiler can prove is not to be skipped.
+// fails the test: what only a compiler can prove is not to be skipped. [Find] is
+// for programs beside the tests.
 // [Clang.Compile] turns a source text into an object and reports diagnostics.
 package clangtest
 
@@ -36,11 +37,26 @@ func (c Clang) Standards() []string {
 
 var versionPattern = regexp.MustCompile(`clang version (\d+)\.`)
 
-var find = sync.OnceValue(func() []Clang {
+// standard are the names under which clang is looked for.
+var standard = sync.OnceValue(func() []Clang {
 	names := []string{"clang"}
 	for major := 14; major < 100; major++ {
 		names = append(names, fmt.Sprintf("clang-%d", major))
 	}
+	return probe(names)
+})
+
+// Find returns those clangs that run under one of the names given, oldest
+// first, each version once. Without a name it looks for clang, and clang-14 to
+// clang-99.
+func Find(names ...string) []Clang {
+	if len(names) == 0 {
+		return slices.Clone(standard())
+	}
+	return probe(names)
+}
+
+func probe(names []string) []Clang {
 	var found []Clang
 	for _, name := range names {
 		out, err := exec.Command(name, "--version").Output()
@@ -54,20 +70,18 @@ var find = sync.OnceValue(func() []Clang {
 		major, _ := strconv.Atoi(string(m[1]))
 		found = append(found, Clang{Name: name, Major: major})
 	}
-	return found
-})
+	slices.SortStableFunc(found, func(a, b Clang) int { return a.Major - b.Major })
+	return slices.CompactFunc(found, func(a, b Clang) bool { return a.Major == b.Major })
+}
 
 // Compilers returns every clang of the machine, oldest first, each version
 // once, and logs which they are. It fails the test if there is none.
 func Compilers(t testing.TB) []Clang {
 	t.Helper()
-	all := find()
+	all := Find()
 	if len(all) == 0 {
 		t.Fatal("no clang found, neither clang nor clang-14 and up: install one (Debian: apt install clang)")
 	}
-	all = slices.Clone(all)
-	slices.SortStableFunc(all, func(a, b Clang) int { return a.Major - b.Major })
-	all = slices.CompactFunc(all, func(a, b Clang) bool { return a.Major == b.Major })
 	var names []string
 	for _, c := range all {
 		names = append(names, fmt.Sprintf("%s (%d)", c.Name, c.Major))

@@ -1,0 +1,42 @@
+// Package verify finds out whether a C header tells the truth about a kernel's
+// types, by asking a compiler. It knows nothing of how the header was made:
+// btfgen's, bpftool's and one written by hand will do.
+//
+// [Header] runs clang and returns a [Report] of everything in which the compiler
+// and the BTF differ, with what each of them says.
+//
+// # How it works
+//
+// The header is preprocessed and scanned for the names that it declares
+// (scan.go); these are brought together with the names of the BTF, of which
+// several types may share one (names.go). Two things follow beside each other:
+//
+//   - Sizes, offsets and values become static assertions, some 90,000 for a
+//     kernel, which clang checks in a second (facts.go).
+//   - A pointer to each named type makes clang write the type as BTF, the only
+//     way to see bitfields, types of members, targets of typedefs and
+//     prototypes; and an access to a member shows whether CO-RE relocates it
+//     (readback.go). That takes many compiles of a few hundred types each, as
+//     clang's time grows with the square of their number. What comes back is
+//     compared type by type (compare.go, match.go).
+//
+// Records of a 32-bit kernel that hold pointers are compared for a machine with
+// pointers of 4 bytes, see narrow.go.
+//
+// # What counts as equal
+//
+// The members of a record that have names, at their places: those of an unnamed
+// member count as the record's own, which is how C sees them. Types inside a
+// declaration are compared by name, without the suffix ___N that tells types of
+// one name apart; if a header has several such names, by which of them stands
+// for which type. Type tags, such as __rcu, are attributes and not compared.
+// Typedefs of C's own headers, such as int64_t, need to be numbers of the same
+// size and sign: they have C's target in every program that includes those.
+//
+// # Where to change what
+//
+//   - a new thing to compare: an [Aspect] in report.go; compare.go if the BTF
+//     that clang writes shows it, facts.go if a constant expression can.
+//   - what clang is asked, and its quirks: readback.go, clang.go.
+//   - what is grouped under one cause: explain in match.go.
+package verify

@@ -1,0 +1,255 @@
+package verify_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/btfgen/btfgen/btfdump"
+	"github.com/btfgen/btfgen/cgen/verify"
+	"github.com/btfgen/btfgen/goldens/btftest"
+	"github.com/btfgen/btfgen/goldens/clangtest"
+)
+
+const mark = " __attribute__((preserve_access_index));\n"
+
+// run verifies a header against BTF with every clang, and returns what they
+// agree on, which must be all.
+func run(t *testing.T, b *btftest.Builder, text string, opts verify.Options) *verify.Report {
+	t.Helper()
+	view, err := btfdump.New(b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "a header.h")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var first *verify.Report
+	for _, c := range clangtest.Compilers(t) {
+		opts.Clang = c.Name
+		r, err := verify.Header(context.Background(), path, view, nil, opts)
+		if err != nil {
+			t.Fatalf("%s: %v", c.Name, err)
+		}
+		if first == nil {
+			first = r
+		}
+		if got, want := outline(r), outline(first); got != want {
+			t.Errorf("%s reports\n%s\nbut %s\n%s", c.Name, got, first.Compiler, want)
+		}
+	}
+	return first
+}
+
+// outline is a report in short.
+func outline(r *verify.Report) string {
+	var lines []string
+	for _, m := range r.Mismatches {
+		line := strings.TrimSpace(fmt.Sprintf("%s %s", m.Type, m.Member)) + ": " + string(m.Aspect)
+		if m.Cause != "" {
+			line += " because of " + m.Cause
+		}
+		lines = append(lines, line)
+	}
+	for _, a := range r.Absent {
+		lines = append(lines, "absent: "+a)
+	}
+	if len(r.Errors) > 0 {
+		lines = append(lines, "does not compile")
+	}
+	return strings.Join(lines, "\n")
+}
+
+func field(name string, typ btftest.ID, byteOffset uint32) btftest.Member {
+	return btftest.Field(name, typ, 8*byteOffset)
+}
+
+// Two structs of one name that differ, and what refers to them.
+func twins() *btftest.Builder {
+	b := btftest.New()
+	i := b.Int("int", 4, btftest.Signed)
+	l := b.Int("long int", 8, btftest.Signed)
+	one := b.Struct("twin", 4, field("small", i, 0))
+	two := b.Struct("twin", 8, field("large", l, 0))
+	b.Struct("to_small", 8, field("p", b.Ptr(one), 0))
+	b.Struct("to_large", 8, field("p", b.Ptr(two), 0))
+	return b
+}
+
+func TestHeader(t *testing.T) {
+	small, large := "struct twin { int small; }"+mark, "struct twin___2 { long large; }"+mark
+	references := "struct to_small { struct twin *p; }" + mark + "struct to_large { struct twin___2 *p; }" + mark
+	for _, c := range []struct {
+		name  string
+		build func(b *btftest.Builder)
+		on    *btftest.Builder
+		text  string
+		want  string
+		opts  verify.Options
+	}{
+		{name: "types of one name", on: twins(), text: small + large + references},
+		{name: "types of one name, the other way round", on: twins(),
+			text: "struct twin { long large; }" + mark + "struct twin___7 { int small; }" + mark +
+				"struct to_small { struct twin___7 *p; }" + mark + "struct to_large { struct twin *p; }" + mark},
+		{name: "types of one name, references exchanged", on: twins(),
+			text: small + large + "struct to_large { struct twin *p; }" + mark + "struct to_small { struct twin___2 *p; }" + mark,
+			want: "struct to_large p: type\nstruct to_small p: type"},
+		{name: "one of two types of one name", on: twins(), text: small + "struct to_small { struct twin *p; }" + mark,
+			want: "absent: struct to_large\nabsent: struct twin (another of this name is there)"},
+		{name: "one of two types of one name, wrong", on: twins(),
+			text: "struct twin { int small; int more; }" + mark + "struct to_small { struct twin *p; }" + mark,
+			want: "struct twin: size\nstruct twin more: presence\nabsent: struct to_large\nabsent: struct twin (another of this name is there)"},
+		{name: "empty header", on: twins(), text: "",
+			want: "absent: struct to_large\nabsent: struct to_small\nabsent: struct twin"},
+		{name: "header that does not compile", on: twins(), text: "struct twin { nonsense small; };\n", want: "does not compile"},
+		{name: "unfinished header", on: twins(), text: "struct twin { int small;", want: "does not compile"},
+		{name: "accesses are not relocated", on: twins(), text: "struct twin { int small; };\nstruct to_small { struct twin *p; }" + mark,
+			want: "struct twin small: relocation\nabsent: struct to_large\nabsent: struct twin (another of this name is there)"},
+		{name: "a flag that the header needs", on: twins(), opts: verify.Options{Flags: []string{"-DNUMBER=int"}},
+			text: "struct twin { NUMBER small; }" + mark + large + references},
+		{name: "names in other places", on: twins(),
+			// twin is a variable, a member and a parameter here, and no type.
+			text: "typedef struct { int twin; } other; int f(int twin, int to_small); static inline int to_large(int twin) { return twin; }\n",
+			want: "absent: struct to_large\nabsent: struct to_small\nabsent: struct twin"},
+		{name: "typedef in the scope of a function", build: func(b *btftest.Builder) { b.Typedef("number", b.Int("int", 4, btftest.Signed)) },
+			text: "typedef int (*taker)(int number);\n", want: "absent: typedef number"},
+		{name: "a cause and what follows", build: func(b *btftest.Builder) {
+			inner := b.Struct("inner", 4, field("a", b.Int("int", 4, btftest.Signed), 0))
+			b.Struct("outer", 8, field("first", inner, 0), field("second", inner, 4))
+		}, text: "struct inner { int a; int b; }" + mark + "struct outer { struct inner first; struct inner second; }" + mark,
+			want: "struct inner: size\nstruct inner b: presence\nstruct outer: size because of struct inner\nstruct outer second: offset because of struct inner"},
+		{name: "unnamed member of a named record", build: func(b *btftest.Builder) {
+			i := b.Int("int", 4, btftest.Signed)
+			inner := b.Struct("inner", 8, field("a", i, 0), field("b", i, 4))
+			b.Struct("outer", 12, field("", inner, 0), field("c", i, 8))
+		}, text: "struct inner { int a; int b; }" + mark + "struct outer { struct { int a; int b; }; int c; }" + mark},
+		{name: "name that is no identifier", build: func(b *btftest.Builder) {
+			b.Struct("s", 4, field("x; } evil", b.Int("int", 4, btftest.Signed), 0))
+			b.Struct("t\"\n", 4)
+		}, text: "struct s { int x; }" + mark,
+			want: "struct s \"x; } evil\": presence\nstruct s x: presence\nabsent: struct \"t\\\"\\n\""},
+		{name: "anonymous enums", build: func(b *btftest.Builder) {
+			b.Enum("", 4, btftest.Val("ONE", 1), btftest.Val("TWO", 2))
+			b.Enum("", 4, btftest.Val("THREE", 3))
+			b.Enum("", 4, btftest.Val("FOUR", 4))
+		}, text: "enum { ONE = 1, TWO = 22 };\nenum anon { FOUR = 4 };\n",
+			want: "enum {ONE, …} TWO: value\nabsent: enum {THREE, …}"},
+		{name: "bool as a keyword", build: func(b *btftest.Builder) {
+			flag := b.Typedef("bool", b.Int("_Bool", 1, btftest.Bool))
+			b.Struct("s", 1, field("on", flag, 0))
+		}, text: "#include <stdbool.h>\nstruct s { bool on; }" + mark, want: "absent: typedef bool"},
+		{name: "function pointers", build: func(b *btftest.Builder) {
+			i := b.Int("int", 4, btftest.Signed)
+			b.Typedef("one", b.Ptr(b.FuncProto(i, btftest.Arg("", i), btftest.Arg("", b.Ptr(btftest.Void)))))
+			b.Typedef("two", b.Ptr(b.FuncProto(btftest.Void, btftest.Arg("", b.Const(i)))))
+		}, text: "typedef int (*one)(int, void **);\ntypedef void (*two)(int);\n", want: "typedef one: type"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b := c.on
+			if b == nil {
+				b = btftest.New()
+				c.build(b)
+			}
+			if got := outline(run(t, b, c.text, c.opts)); got != c.want {
+				t.Errorf("reports\n%s\nwant\n%s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestNoCompiler(t *testing.T) {
+	view, err := btfdump.New(twins().Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "a.h")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	for _, name := range []string{"no-such-clang", "/bin/true"} {
+		_, err := verify.Header(context.Background(), path, view, nil, verify.Options{Clang: name})
+		if !errors.Is(err, verify.ErrNoClang) || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "install") {
+			t.Errorf("with %s the error is %v", name, err)
+		}
+	}
+	t.Setenv("CLANG", "")
+	t.Setenv("PATH", t.TempDir())
+	if _, err := verify.Header(context.Background(), path, view, nil, verify.Options{}); !errors.Is(err, verify.ErrNoClang) {
+		t.Errorf("without any compiler the error is %v", err)
+	}
+	if _, err := verify.Header(context.Background(), path+"no", view, nil, verify.Options{}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("without a header the error is %v", err)
+	}
+	left, err := os.ReadDir(temp)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+// A run that is stopped ends its compilers and removes its files.
+func TestStopped(t *testing.T) {
+	view, err := btfdump.New(twins().Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	temp := t.TempDir()
+	path := filepath.Join(t.TempDir(), "a.h")
+	if err := os.WriteFile(path, []byte("struct list_head { struct list_head *next, *prev; }"+mark), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", temp)
+	// A compiler that never ends.
+	stuck := filepath.Join(t.TempDir(), "clang")
+	script := "#!/bin/sh\ncase \"$*\" in *--version*|*--print-targets*) exec " + clangtest.Newest(t).Name + " \"$@\";; esac\nexec sleep 1000\n"
+	if err := os.WriteFile(stuck, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		_, err := verify.Header(ctx, path, view, nil, verify.Options{Clang: stuck})
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the error is %v", err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("it went on for a minute")
+	}
+	left, err := os.ReadDir(temp)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+func TestSetLimitsWhatIsCompared(t *testing.T) {
+	b := twins()
+	view, err := btfdump.New(b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "a.h")
+	if err := os.WriteFile(path, []byte("struct to_small { struct twin *p; }"+mark), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	set := view.Closure(view.Lookup("to_small"), btfdump.PointersForward)
+	r, err := verify.Header(context.Background(), path, view, set, verify.Options{Clang: clangtest.Newest(t).Name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Holds() || slices.Contains(r.Absent, "struct to_large") || r.Counts.Records != 1 {
+		t.Errorf("%+v", r)
+	}
+}
