@@ -57,6 +57,7 @@ generate: ## write generated Go files again
 
 generate-check: ## fail if a generated file is not fresh
 	go run ./scripts/kfuncs -check -o cgen/kfunc_names.go goldens/corpus
+	go test -run TestGeneratedRecordsAreFresh ./cgen/gogen
 
 fuzz: ## run every fuzz target for FUZZTIME (20s)
 	scripts/fuzz.sh $(FUZZTIME)

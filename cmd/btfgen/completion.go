@@ -156,7 +156,7 @@ _btfgen() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return ;;
 	--format)
-		mapfile -t COMPREPLY < <(compgen -W "h btf" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "h go btf" -- "$cur")
 		return ;;
 	--spdx | --release | --max-size) return ;;
 	completion)
@@ -196,7 +196,7 @@ func zshScript(flags []cli.Flag) string {
 		case f.long == "input" || f.long == "base":
 			action = ":file:_files"
 		case f.long == "format":
-			action = ":format:(h btf)"
+			action = ":format:(h go btf)"
 		case f.takesValue:
 			action = ":" + f.long + ":"
 		}
@@ -246,7 +246,7 @@ complete -c btfgen -f -n '__fish_seen_subcommand_from completion' -a 'bash zsh f
 		case f.long == "input" || f.long == "base":
 			b.WriteString(" -r -F")
 		case f.long == "format":
-			b.WriteString(" -x -a 'h btf'")
+			b.WriteString(" -x -a 'h go btf'")
 		case f.takesValue:
 			b.WriteString(" -x")
 		}

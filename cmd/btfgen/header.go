@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,20 +18,20 @@ import (
 // headerFlags are the flags of the default command.
 func headerFlags() []cli.Flag {
 	return append(append(inputFlags(), []cli.Flag{
-		&cli.StringFlag{Name: "format", Usage: "make a header (`FORMAT` h) or BTF (btf), whatever the output is called"},
+		&cli.StringFlag{Name: "format", Usage: "make `FORMAT`, whatever OUTPUT is called: a C header (h), Go types (go) or BTF (btf)"},
 		&cli.BoolFlag{Name: "no-kfuncs", Usage: "leave out the prototypes of kfuncs"},
 		&cli.StringFlag{Name: "spdx", Usage: "name the header's licence in its first line, by an SPDX `ID`"},
 		&cli.BoolFlag{Name: "no-provenance", Usage: "leave out the comment that says what the header was made from"},
 		&cli.BoolFlag{Name: "check", Usage: "write nothing; show how OUTPUT differs from what would be written"},
-		&cli.BoolFlag{Name: "verify", Usage: "write the header only if clang confirms every size, offset, type and value"},
+		&cli.BoolFlag{Name: "verify", Usage: "write the header only if clang confirms every size, offset, type and value; Go types, if package go/types does"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print only errors and what was asked for"},
-	}...), compilerFlags()...)
+	}...), append(compilerFlags(), goFlags()...)...)
 }
 
 // A headerRequest is what the user asked for.
 type headerRequest struct {
 	output  string
-	format  string // "h" or "btf"
+	format  string // formatHeader or formatBTF
 	input   string
 	modules []string
 	types   []string // sorted, each once
@@ -45,9 +44,19 @@ type headerRequest struct {
 	fast      bool     // to verify
 }
 
-// header is the default command: it makes a C header, or BTF.
+// header is the default command: it makes a C header, Go types, or BTF.
 func header(c *cli.Context) error {
-	request, err := newHeaderRequest(c)
+	output, what, err := outputName(c.Args().Slice(), c.String("format"))
+	if err != nil {
+		return err
+	}
+	if err := checkFlags(c, what); err != nil {
+		return err
+	}
+	if what == formatGo {
+		return goTypes(c, output)
+	}
+	request, err := newHeaderRequest(c, output, what)
 	if err != nil {
 		return err
 	}
@@ -57,7 +66,7 @@ func header(c *cli.Context) error {
 		return err
 	}
 	switch {
-	case request.check && request.format == "btf":
+	case request.check && request.format == formatBTF:
 		return checkBinary(request.output, text, console)
 	case request.check:
 		return check(request.output, text, c.App.Writer, console)
@@ -89,8 +98,9 @@ func thousands(n int) string {
 }
 
 // newHeaderRequest checks the command line, before anything is read.
-func newHeaderRequest(c *cli.Context) (headerRequest, error) {
+func newHeaderRequest(c *cli.Context, output, what string) (headerRequest, error) {
 	r := headerRequest{
+		output: output, format: what,
 		input:   c.String("input"),
 		modules: c.StringSlice("module"),
 		types:   c.StringSlice("type"),
@@ -104,18 +114,8 @@ func newHeaderRequest(c *cli.Context) (headerRequest, error) {
 		},
 	}
 	var err error
-	if r.output, r.format, err = outputName(c.Args().Slice(), c.String("format")); err != nil {
-		return r, err
-	}
 	if r.source, err = sourceOptions(c); err != nil {
 		return r, err
-	}
-	if r.format == "btf" {
-		for _, flag := range []string{"no-kfuncs", "spdx", "no-provenance", "verify"} {
-			if c.IsSet(flag) {
-				return r, fmt.Errorf("--%s is for headers, and %s is to be BTF: leave it out", flag, r.output)
-			}
-		}
 	}
 	if r.check && r.output == "-" {
 		return r, errors.New("--check compares with a file: name one instead of \"-\"")
@@ -144,30 +144,6 @@ func newHeaderRequest(c *cli.Context) (headerRequest, error) {
 	}
 	slices.Sort(r.options.Flags)
 	return r, nil
-}
-
-// outputName returns the one argument, and what is made: by its suffix, unless
-// --format says it.
-func outputName(args []string, format string) (name, what string, err error) {
-	switch len(args) {
-	case 0:
-		return "", "", errors.New("name the header to write, as in: btfgen vmlinux.h (or - for standard output); btfgen --help tells more")
-	case 1:
-	default:
-		return "", "", fmt.Errorf("there can be one output, but %d were given: %q", len(args), args)
-	}
-	suffix := strings.TrimPrefix(filepath.Ext(args[0]), ".")
-	switch {
-	case format == "h" || format == "btf":
-		return args[0], format, nil
-	case format != "":
-		return "", "", fmt.Errorf("there is no format %q: --format h makes a header, --format btf makes BTF", format)
-	case args[0] == "-":
-		return args[0], "h", nil
-	case suffix == "h" || suffix == "btf":
-		return args[0], suffix, nil
-	}
-	return "", "", fmt.Errorf("the output's name says what is made, and %q is neither a C header nor BTF: name it *.h or *.btf, or - for a header on standard output", args[0])
 }
 
 // checkPattern refuses patterns of --type with characters that no name in BTF
@@ -200,7 +176,7 @@ func (r headerRequest) make(console *console, out io.Writer) ([]byte, error) {
 			return nil, err
 		}
 	}
-	if r.format == "btf" {
+	if r.format == formatBTF {
 		console.begin("writing BTF")
 		return r.rawBTF(kernel, set)
 	}

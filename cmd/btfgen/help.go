@@ -34,7 +34,7 @@ func describeFlag(flag cli.Flag) string {
 
 // helpTemplate is what --help prints, as a template of the cli package. The
 // flags come from their definitions.
-const helpTemplate = `{{.Name}} makes a C header from the types of a Linux kernel (BTF), for BPF programs that are compiled once and run everywhere.
+const helpTemplate = `{{.Name}} makes a C header from the types of a Linux kernel (BTF), for BPF programs that are compiled once and run everywhere, and Go types for the programs that talk to them.
 
 USAGE
    btfgen [flags] OUTPUT                 flags may stand before and after OUTPUT
@@ -42,7 +42,7 @@ USAGE
    btfgen verify [flags] HEADER          does a header tell the truth? btfgen verify --help
    btfgen completion bash|zsh|fish       print a script that completes btfgen's command line
 
-   OUTPUT is the header to write, named *.h, or BTF, named *.btf; "-" writes to standard output.
+   OUTPUT is the header to write, named *.h, or Go types, named *.go, or BTF, named *.btf; "-" writes to standard output.
 
    A kernel is read from what people have: vmlinux, vmlinuz and other boot images, .deb and .rpm packages, tar and cpio
    archives, raw BTF, each compressed or not, lib/modules/RELEASE, or a root file system's directory.
@@ -59,6 +59,9 @@ EXAMPLES
    xz -dc kernel.btf.xz | btfgen -i - -  from standard input to standard output
    btfgen --type task_struct --type 'sk_*' slim.h
                                          only these types and what they need
+   btfgen --type task_struct types.go    Go types with the kernel's layout
+   btfgen -i prog.bpf.o --type event --package main event.go
+                                         the Go type of what a BPF program sends
    btfgen --type task_struct slim.btf    the same as BTF
    btfgen --check vmlinux.h              is the file still what btfgen would write?
    btfgen --verify vmlinux.h             written only if clang agrees with every type in it

@@ -14,7 +14,7 @@ func TestDocumentedFlagsExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	flags := append(headerFlags(), cli.HelpFlag, cli.VersionFlag)
+	flags := append(allFlags(newApp()), cli.HelpFlag, cli.VersionFlag)
 	commands := regexp.MustCompile("(?m)(?:^    \\$ .*|`[^`\n]*`)")
 	seen := 0
 	for _, text := range commands.FindAllString(string(readme)+helpTemplate, -1) {

@@ -58,6 +58,8 @@ EXAMPLES
    btfgen verify --json vmlinux.h | jq '.reports[].mismatches[]'
                                          for scripts
    btfgen --verify vmlinux.h             make a header, and keep it only if it holds
+   btfgen verify types.go                Go types: every size, offset and constant, for eight
+                                         architectures; no compiler is needed
 
 FLAGS
 {{- range .VisibleFlags}}
@@ -80,6 +82,9 @@ func verifyHeader(c *cli.Context) error {
 	input := c.String("input")
 	if c.IsSet("input") && input == "" {
 		return errors.New("--input is empty: name a file, or leave the flag out for the running kernel")
+	}
+	if filepath.Ext(path) == ".go" {
+		return verifyGo(c, path)
 	}
 	options, err := sourceOptions(c)
 	if err != nil {

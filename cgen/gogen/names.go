@@ -1,0 +1,469 @@
+package gogen
+
+import (
+	"cmp"
+	"fmt"
+	"go/token"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/btfgen/btfgen/btfdump"
+)
+
+// names is what each named type and enumerator is called in Go. It is decided
+// over all types of a view, so that a type has the same name whatever is
+// selected, and by the types' contents, so that IDs don't matter.
+//
+// Named types and enumerators share one name space in Go. Names made by
+// [appendCamel] have no underscore before a letter: so "Parent_Field" is free
+// for the type of a member whose type has no name in C, and "Enum_Value" for
+// an enumerator whose own name is taken.
+type names struct {
+	view   *btfdump.View
+	prefix string
+	// goName is by type ID, "" for types without a name in C or with one that
+	// is no identifier.
+	goName []string
+	// canon leads from a type to the equal one that is declared in its place,
+	// and from a typedef of a type with the same Go name to that type.
+	canon map[btfdump.TypeID]btfdump.TypeID
+	taken map[string]bool // names given to types, and suffixed ones
+
+	// anon leads from an enum without a name to the first equal one, owner from
+	// that to the one typedef of such an enum; 0 if there are several.
+	anon  map[btfdump.TypeID]btfdump.TypeID
+	owner map[btfdump.TypeID]btfdump.TypeID
+	// valueName are the names of enumerators whose own name is taken.
+	valueName map[enumeratorID]string
+}
+
+type enumeratorID struct {
+	enum  btfdump.TypeID
+	index int
+}
+
+// kindRank says which kind keeps a name that several have.
+type kindRank uint8
+
+const (
+	rankStruct kindRank = iota
+	rankUnion
+	rankEnum
+	rankTypedef
+	rankNone
+)
+
+var rankWords = [...]string{"struct", "union", "enum", "typedef"}
+
+func rankOf(t btfdump.Type) kindRank {
+	switch t.Kind() {
+	case btfdump.KindStruct:
+		return rankStruct
+	case btfdump.KindUnion:
+		return rankUnion
+	case btfdump.KindEnum, btfdump.KindEnum64:
+		return rankEnum
+	case btfdump.KindTypedef:
+		return rankTypedef
+	}
+	return rankNone
+}
+
+// A candidate is a type that asks for a name.
+type candidate struct {
+	goName, cName string
+	id            btfdump.TypeID
+	rank          kindRank
+}
+
+func newNames(v *btfdump.View, prefix string, rename map[string]string) (*names, error) {
+	n := &names{
+		view: v, prefix: prefix,
+		goName:    make([]string, v.NumTypes()),
+		canon:     make(map[btfdump.TypeID]btfdump.TypeID),
+		taken:     make(map[string]bool, v.NumTypes()/8),
+		anon:      make(map[btfdump.TypeID]btfdump.TypeID),
+		owner:     make(map[btfdump.TypeID]btfdump.TypeID),
+		valueName: make(map[enumeratorID]string),
+	}
+	claimed := make(chan *claims)
+	go func() { claimed <- claimEnumerators(v) }()
+	all := n.candidates()
+	for _, name := range reserved {
+		n.taken[prefix+name] = true
+	}
+	renames := newRenamer(rename)
+	s := &signer{view: v, known: make(map[btfdump.TypeID]string)}
+	ambiguous := func(id btfdump.TypeID) bool { return n.goName[id] == "" }
+	var groups [][]candidate
+	bases := make(map[string]bool, len(all))
+	for i := 0; i < len(all); {
+		j := i + 1
+		for j < len(all) && all[j].goName == all[i].goName {
+			j++
+		}
+		bases[all[i].goName] = true
+		if j == i+1 && !n.taken[prefix+all[i].goName] {
+			n.give(all[i].id, prefix+all[i].goName)
+		} else {
+			groups = append(groups, all[i:j])
+		}
+		i = j
+	}
+	s.ambiguous = ambiguous
+	for _, g := range groups {
+		for _, c := range g {
+			s.sign(c.id, 0)
+		}
+	}
+	if s.err != nil {
+		<-claimed
+		return nil, s.err
+	}
+	for _, g := range groups {
+		n.nameGroup(g, s, bases)
+	}
+	err := renames.types(n, all)
+	n.nameEnumerators(<-claimed, s, renames)
+	if err == nil {
+		err = cmp.Or(s.err, renames.finish())
+	}
+	return n, err
+}
+
+func (n *names) give(id btfdump.TypeID, name string) {
+	n.goName[id] = name
+	n.taken[name] = true
+}
+
+// candidates returns the types with a name, ordered by the name that they ask
+// for.
+func (n *names) candidates() []candidate {
+	var all []candidate
+	var b []byte
+	for t := range n.view.All() {
+		r := rankOf(t)
+		if r == rankNone || !t.HasName() {
+			continue
+		}
+		name := t.Name()
+		if !isIdentifier(name) {
+			continue // refused where it is used
+		}
+		b = appendCamel(b[:0], name)
+		all = append(all, candidate{string(b), name, t.ID(), r})
+	}
+	slices.SortFunc(all, func(a, b candidate) int {
+		return cmp.Or(strings.Compare(a.goName, b.goName), cmp.Compare(a.rank, b.rank), strings.Compare(a.cName, b.cName))
+	})
+	return all
+}
+
+// nameGroup names types that ask for the same name. It goes to the base's type
+// before a module's, to a struct before a union, an enum and a typedef, to the
+// larger, to that with more members, and else to the one whose signature comes
+// first. The others get _2, _3 and so on. Equal types are one.
+func (n *names) nameGroup(g []candidate, s *signer, bases map[string]bool) {
+	slices.SortStableFunc(g, func(a, b candidate) int {
+		x, y := n.view.Type(a.id), n.view.Type(b.id)
+		return cmp.Or(
+			cmp.Compare(n.view.LevelOf(a.id), n.view.LevelOf(b.id)), cmp.Compare(a.rank, b.rank),
+			cmp.Compare(y.Size(), x.Size()), cmp.Compare(y.Vlen(), x.Vlen()), strings.Compare(a.cName, b.cName),
+			strings.Compare(s.known[a.id], s.known[b.id]))
+	})
+	type key struct {
+		rank       kindRank
+		cName, sig string
+	}
+	first := make(map[key]btfdump.TypeID)
+	merge := func(typedefs bool) {
+		for _, c := range g {
+			if (c.rank == rankTypedef) != typedefs {
+				continue
+			}
+			k := key{c.rank, c.cName, s.known[c.id]}
+			if same, ok := first[k]; ok {
+				n.canon[c.id] = n.canonical(same)
+				continue
+			}
+			first[k] = c.id
+			// typedef struct foo foo, or enum foo Foo: one Go type is enough.
+			target := n.canonical(skipQualifiers(n.view, n.view.Type(c.id).Ref()).ID())
+			if typedefs && slices.ContainsFunc(g, func(o candidate) bool { return o.id == target && o.rank != rankTypedef }) {
+				n.canon[c.id] = target
+			}
+		}
+	}
+	merge(false)
+	merge(true)
+	for _, c := range g {
+		if n.canonical(c.id) != c.id {
+			continue
+		}
+		name := n.prefix + c.goName
+		for i := 2; n.taken[name] || i > 2 && bases[strings.TrimPrefix(name, n.prefix)]; i++ {
+			name = n.prefix + c.goName + "_" + strconv.Itoa(i)
+		}
+		n.give(c.id, name)
+	}
+	for _, c := range g {
+		n.goName[c.id] = n.goName[n.canonical(c.id)]
+	}
+}
+
+// canonical returns the type that is declared in place of the given one.
+func (n *names) canonical(id btfdump.TypeID) btfdump.TypeID {
+	if c, ok := n.canon[id]; ok {
+		return c
+	}
+	if c, ok := n.anon[id]; ok {
+		return c
+	}
+	return id
+}
+
+// claims is which enumerators ask for which name.
+type claims struct {
+	first     map[string]enumeratorID
+	conflicts map[string][]enumeratorID
+	enums     []btfdump.TypeID // those without a name
+	typedefs  map[btfdump.TypeID][]btfdump.TypeID
+}
+
+// claimEnumerators collects the names of all enumerators. It runs beside the
+// naming of types.
+func claimEnumerators(v *btfdump.View) *claims {
+	count := 0
+	for t := range v.All() {
+		count += t.NumEnumerators()
+	}
+	c := &claims{
+		first:     make(map[string]enumeratorID, count),
+		conflicts: make(map[string][]enumeratorID),
+		typedefs:  make(map[btfdump.TypeID][]btfdump.TypeID),
+	}
+	var b []byte
+	for t := range v.All() {
+		switch k := t.Kind(); {
+		case k == btfdump.KindTypedef:
+			if target := skipQualifiers(v, t.Ref()); target.Kind().IsEnum() && !target.HasName() {
+				c.typedefs[target.ID()] = append(c.typedefs[target.ID()], t.ID())
+			}
+			continue
+		case !k.IsEnum():
+			continue
+		}
+		if !t.HasName() {
+			c.enums = append(c.enums, t.ID())
+		}
+		for i := range t.NumEnumerators() {
+			name := t.Enumerator(i).Name
+			if !isIdentifier(name) {
+				continue // refused where it is printed
+			}
+			b = appendCamel(b[:0], name)
+			e := enumeratorID{t.ID(), i}
+			if old, ok := c.first[string(b)]; ok {
+				list := c.conflicts[string(b)]
+				if list == nil {
+					list = append(list, old)
+				}
+				c.conflicts[string(b)] = append(list, e)
+				continue
+			}
+			c.first[string(b)] = e
+		}
+	}
+	return c
+}
+
+// nameEnumerators decides which enumerators don't get the name they ask for:
+// those whose name a type has, and all but the first of several.
+func (n *names) nameEnumerators(c *claims, s *signer, r *renamer) {
+	bySignature := make(map[string]btfdump.TypeID)
+	for _, id := range c.enums {
+		sig := s.enum(n.view.Type(id))
+		first, ok := bySignature[sig]
+		if !ok {
+			first = id
+			bySignature[sig] = id
+		} else {
+			n.anon[id] = first
+		}
+		for _, typedef := range c.typedefs[id] {
+			typedef = n.canonical(typedef)
+			if old, ok := n.owner[first]; ok && old != typedef {
+				typedef = 0
+			}
+			n.owner[first] = typedef
+		}
+	}
+	for name, e := range c.first {
+		if n.taken[n.prefix+name] && c.conflicts[name] == nil {
+			c.conflicts[name] = []enumeratorID{e}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.conflicts)) {
+		list := slices.DeleteFunc(c.conflicts[name], func(e enumeratorID) bool { return n.canonical(e.enum) != e.enum })
+		type sortable struct {
+			enumeratorID
+			level int
+			typ   string
+			sig   string
+		}
+		keys := make([]sortable, len(list))
+		for i, e := range list {
+			keys[i] = sortable{e, n.view.LevelOf(e.enum), n.enumType(e.enum), s.enum(n.view.Type(e.enum))}
+		}
+		slices.SortFunc(keys, func(a, b sortable) int {
+			return cmp.Or(cmp.Compare(a.level, b.level), cmp.Compare(boolInt(a.typ == ""), boolInt(b.typ == "")),
+				strings.Compare(a.typ, b.typ), strings.Compare(a.sig, b.sig), cmp.Compare(a.index, b.index))
+		})
+		for i, k := range keys {
+			if i == 0 && !n.taken[n.prefix+name] {
+				continue
+			}
+			base := n.prefix + name
+			if k.typ != "" {
+				base = k.typ + "_" + name
+			}
+			free := base
+			for j := 2; n.taken[free] || c.has(strings.TrimPrefix(free, n.prefix)); j++ {
+				free = base + "_" + strconv.Itoa(j)
+			}
+			n.taken[free] = true
+			n.valueName[k.enumeratorID] = free
+		}
+	}
+	r.enumerators(n, c)
+}
+
+func (c *claims) has(name string) bool {
+	_, ok := c.first[name]
+	return ok
+}
+
+func boolInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// enumType returns the name of the Go type that an enum's constants have, ""
+// if they have none.
+func (n *names) enumType(id btfdump.TypeID) string {
+	if name := n.goName[id]; name != "" {
+		return name
+	}
+	if owner := n.owner[n.canonical(id)]; owner != 0 {
+		return n.goName[owner]
+	}
+	return ""
+}
+
+// enumerator returns the Go name of an enumerator, by the ID of an enum that
+// stands for itself.
+func (n *names) enumerator(id btfdump.TypeID, index int, cName string) string {
+	if len(n.valueName) > 0 {
+		if name, ok := n.valueName[enumeratorID{id, index}]; ok {
+			return name
+		}
+	}
+	return n.prefix + camel(cName)
+}
+
+// A renamer gives the names that the user wants.
+type renamer struct {
+	want map[string]string // C name, perhaps with the kind before it → Go name
+	used map[string]bool
+	err  error
+}
+
+func newRenamer(want map[string]string) *renamer {
+	return &renamer{want: want, used: make(map[string]bool)}
+}
+
+func (r *renamer) types(n *names, all []candidate) error {
+	if len(r.want) == 0 {
+		return nil
+	}
+	for _, c := range all {
+		if n.canonical(c.id) != c.id {
+			continue
+		}
+		for _, key := range []string{rankWords[c.rank] + " " + c.cName, c.cName} {
+			name, ok := r.want[key]
+			if !ok {
+				continue
+			}
+			if r.used[key] {
+				return fmt.Errorf("%q names several types: say which with struct, union, enum or typedef before it, if they are of different kinds", key)
+			}
+			r.used[key] = true
+			r.check(n, name)
+			delete(n.taken, n.goName[c.id])
+			n.give(c.id, name)
+			break
+		}
+	}
+	for id, same := range n.canon {
+		n.goName[id] = n.goName[same]
+	}
+	return r.err
+}
+
+func (r *renamer) check(n *names, name string) {
+	if r.err != nil {
+		return
+	}
+	switch {
+	case strings.Contains(name, "_"):
+		r.err = fmt.Errorf("the name %q has an underscore, which is kept for names that are made up", name)
+	case !isIdentifier(name) || token.IsKeyword(name) || name == "_" || name == "init" || name == "main":
+		r.err = fmt.Errorf("%q can't be the name of a Go type or constant", name)
+	case n.taken[name] || slices.Contains(reserved, name):
+		r.err = fmt.Errorf("the name %s is taken by another type or constant", name)
+	}
+}
+
+func (r *renamer) enumerators(n *names, c *claims) {
+	for _, old := range slices.Sorted(maps.Keys(r.want)) {
+		if r.used[old] || !isIdentifier(old) {
+			continue
+		}
+		list := c.conflicts[camel(old)]
+		if list == nil {
+			if e, ok := c.first[camel(old)]; ok {
+				list = []enumeratorID{e}
+			}
+		}
+		for _, e := range list {
+			if n.canonical(e.enum) != e.enum || n.view.Type(e.enum).Enumerator(e.index).Name != old {
+				continue
+			}
+			if r.used[old] {
+				r.err = fmt.Errorf("%q names enumerators of several enums: they can't be renamed", old)
+			}
+			r.used[old] = true
+			if name := r.want[old]; !c.has(strings.TrimPrefix(name, n.prefix)) {
+				r.check(n, name)
+				n.taken[name] = true
+				n.valueName[e] = name
+			} else {
+				r.err = fmt.Errorf("the name %s is taken by another type or constant", name)
+			}
+		}
+	}
+}
+
+func (r *renamer) finish() error {
+	for _, old := range slices.Sorted(maps.Keys(r.want)) {
+		if r.err == nil && !r.used[old] {
+			return fmt.Errorf("there is no type and no enumerator %q to be renamed to %s", old, r.want[old])
+		}
+	}
+	return r.err
+}

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/btfgen/btfgen/btfdump"
+	"github.com/btfgen/btfgen/btfdump/source"
+	"github.com/btfgen/btfgen/cgen/gogen"
+	"github.com/urfave/cli/v2"
+)
+
+// goFlags are the flags that only go with Go types.
+func goFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "all", Usage: "Go: all types, where --type would name some"},
+		&cli.StringFlag{Name: "package", Usage: "Go: the package's `NAME`; default: $GOPACKAGE, which go generate sets, else kernel"},
+		&cli.StringFlag{Name: "prefix", Usage: "Go: put `PREFIX` before every name that the file declares"},
+		&cli.StringFlag{Name: "tags", Usage: "Go: build `CONSTRAINT` for the file, such as \"linux && amd64\""},
+		&cli.StringSliceFlag{Name: "names", Usage: "Go: rename a type or enumerator, `OLD=NEW`, where OLD is its name in C; repeatable"},
+	}
+}
+
+// goTypes makes a file of Go types.
+func goTypes(c *cli.Context, output string) error {
+	r := headerRequest{input: c.String("input"), modules: c.StringSlice("module"), types: c.StringSlice("type")}
+	switch {
+	case c.Bool("check") && output == "-":
+		return errors.New("--check compares with a file: name one instead of \"-\"")
+	case c.IsSet("input") && r.input == "":
+		return errors.New("--input is empty: name a file, or leave the flag out for the running kernel")
+	case len(r.types) == 0 && !c.Bool("all"):
+		return errors.New("say which types with --type, such as --type task_struct or --type 'sk_*', or --all (those of a kernel take the Go compiler minutes)")
+	case len(r.types) > 0 && c.Bool("all"):
+		return errors.New("--all is all types: leave it or --type out")
+	}
+	slices.Sort(r.types)
+	r.types = slices.Compact(r.types)
+	opts, err := goOptions(c, r.types)
+	if err != nil {
+		return err
+	}
+
+	options, err := sourceOptions(c)
+	if err != nil {
+		return err
+	}
+	console := newConsole(c.App.ErrWriter, c.Bool("quiet"))
+	defer console.end()
+	console.begin("reading the kernel's types")
+	kernel, err := source.Open(r.input, r.modules, options)
+	if err != nil {
+		return err
+	}
+	opts.Release = kernel.Release
+	set, err := goSelection(kernel.View, r.types)
+	if err != nil {
+		return err
+	}
+	console.begin("printing Go types")
+	text, err := gogen.Generate(kernel.View, set, opts)
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.origin(), err)
+	}
+	if c.Bool("verify") {
+		console.begin("verifying")
+		report, err := gogen.Verify(text, kernel.View)
+		if err != nil {
+			return fmt.Errorf("%s: the code is no valid Go, please report this as a bug of btfgen: %w", output, err)
+		}
+		if len(report.Mismatches) > 0 {
+			console.end()
+			if err := printGoReport(c.App.Writer, output, report); err != nil {
+				return err
+			}
+			return noError(output + ": not written, since it does not agree with the BTF: please report this as a bug of btfgen")
+		}
+	}
+	console.end()
+	switch {
+	case c.Bool("check"):
+		return check(output, text, c.App.Writer, console)
+	case output == "-":
+		if _, err := c.App.Writer.Write(text); err != nil {
+			return fmt.Errorf("standard output: %w", err)
+		}
+		return nil
+	}
+	changed, err := replaceFile(output, text)
+	if err != nil {
+		return err
+	}
+	if changed {
+		console.say("%s: written, %s bytes", output, thousands(len(text)))
+	} else {
+		console.say("%s: unchanged", output)
+	}
+	return nil
+}
+
+// goOptions are the options that the flags ask for.
+func goOptions(c *cli.Context, patterns []string) (gogen.Options, error) {
+	opts := gogen.Options{
+		Package: cmp.Or(c.String("package"), os.Getenv("GOPACKAGE")),
+		Prefix:  c.String("prefix"), Tags: c.String("tags"),
+		Version: c.App.Version, NoProvenance: c.Bool("no-provenance"),
+	}
+	for _, pattern := range patterns {
+		if err := checkPattern(pattern); err != nil {
+			return opts, err
+		}
+		opts.Flags = append(opts.Flags, "--type="+pattern)
+	}
+	if c.Bool("all") {
+		opts.Flags = append(opts.Flags, "--all")
+	}
+	for _, name := range []string{"prefix", "tags"} {
+		if c.String(name) != "" {
+			opts.Flags = append(opts.Flags, "--"+name+"="+c.String(name))
+		}
+	}
+	for _, pair := range c.StringSlice("names") {
+		old, name, ok := strings.Cut(pair, "=")
+		if !ok || old == "" || name == "" {
+			return opts, fmt.Errorf("--names %q: want OLD=NEW, such as task_struct=Task or \"struct irq_data=IRQ\"", pair)
+		}
+		if opts.Rename == nil {
+			opts.Rename = make(map[string]string)
+		}
+		if _, twice := opts.Rename[old]; twice {
+			return opts, fmt.Errorf("--names renames %q twice", old)
+		}
+		opts.Rename[old] = name
+		opts.Flags = append(opts.Flags, "--names="+pair)
+	}
+	slices.Sort(opts.Flags)
+	return opts, nil
+}
+
+// goSelection returns the types that match one of the patterns: nil, which
+// stands for all, if there are none. What they need comes along by itself.
+func goSelection(view *btfdump.View, patterns []string) (*btfdump.Set, error) {
+	if len(patterns) == 0 {
+		return nil, nil
+	}
+	set := view.NewSet()
+	for _, pattern := range patterns {
+		ids, err := view.Match(pattern)
+		if err != nil {
+			return nil, fmt.Errorf("--type %q: %w", pattern, err)
+		}
+		if len(ids) == 0 {
+			return nil, noSuchType(view, pattern)
+		}
+		found := false
+		for _, id := range ids {
+			switch k := view.Type(id).Kind(); {
+			case k.IsRecord(), k.IsEnum(), k == btfdump.KindTypedef:
+				set.Add(id)
+				found = true
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("--type %q matches only functions, or types that are declared but not defined: there is nothing to make Go types of", pattern)
+		}
+	}
+	return set, nil
+}
+
+// verifyGo compares a file of Go types with the types of a kernel.
+func verifyGo(c *cli.Context, path string) error {
+	for _, name := range []string{"clang", "fast", "std", "target", "clang-flag", "type"} {
+		if c.IsSet(name) {
+			return fmt.Errorf("--%s is for headers: %s is Go code, which is compared as a whole, without a compiler", name, path)
+		}
+	}
+	console := newConsole(c.App.ErrWriter, c.Bool("quiet"))
+	defer console.end()
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	options, err := sourceOptions(c)
+	if err != nil {
+		return err
+	}
+	console.begin("reading the kernel's types")
+	kernel, err := source.Open(c.String("input"), c.StringSlice("module"), options)
+	if err != nil {
+		return err
+	}
+	console.begin("comparing")
+	report, err := gogen.Verify(src, kernel.View)
+	console.end()
+	if err != nil {
+		return noError(fmt.Sprintf("%s: does not hold: %v", path, err))
+	}
+	holds := len(report.Mismatches) == 0
+	switch {
+	case c.Bool("json"):
+		encoder := json.NewEncoder(c.App.Writer)
+		encoder.SetIndent("", "  ")
+		err = encoder.Encode(struct {
+			File  string `json:"file"`
+			Holds bool   `json:"holds"`
+			*gogen.Report
+		}{path, holds, report})
+	case !holds || !c.Bool("quiet"):
+		err = printGoReport(c.App.Writer, path, report)
+	}
+	if err != nil {
+		return fmt.Errorf("standard output: %w", err)
+	}
+	if !holds {
+		return noError(path + " does not hold")
+	}
+	return nil
+}
+
+func printGoReport(out io.Writer, path string, r *gogen.Report) error {
+	counts := fmt.Sprintf("%s, %s, %s and %s on %s", count(r.Types, "type"), count(r.Fields, "field"),
+		count(r.Accessors, "member behind methods", "members behind methods"), count(r.Constants, "constant"),
+		strings.Join(gogen.Architectures, ", "))
+	var b strings.Builder
+	if len(r.Mismatches) == 0 {
+		fmt.Fprintf(&b, "%s: holds: Go agrees with the BTF on %s\n", path, counts)
+	} else {
+		fmt.Fprintf(&b, "%s: does not hold: %s, of %s\n", path, count(len(r.Mismatches), "thing differs", "things differ"), counts)
+		for _, m := range r.Mismatches[:min(len(r.Mismatches), maxRows)] {
+			fmt.Fprintf(&b, "   %s\n", printable(m.String()))
+		}
+		if more := len(r.Mismatches) - maxRows; more > 0 {
+			fmt.Fprintf(&b, "   ... and %s more; --json lists all\n", thousands(more))
+		}
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
