@@ -113,17 +113,38 @@ func (c *check) readBack(ctx context.Context, cc *clang, probes []*probe) error 
 	if err := c.compileShards(ctx, cc, include, "shard", shards); err != nil {
 		return err
 	}
-	// Before clang 15 a record comes back as a mere declaration if the pointer
-	// to it is a member's type too and the compiler met that first. By itself it
-	// has no such company.
 	var alone [][]*probe
 	for _, p := range probes {
-		if p.view != nil && p.entry.class <= classUnion && p.view.Type(p.id).Kind() == btfdump.KindFwd {
-			p.view = nil
+		if p.misread() {
 			alone = append(alone, []*probe{p})
 		}
 	}
+	if len(alone) > maxAlone {
+		return nil // it is the header
+	}
+	for _, p := range alone {
+		p[0].view = nil
+	}
 	return c.compileShards(ctx, cc, include, "alone", alone)
+}
+
+// maxAlone is how many probes are asked once more by themselves.
+const maxAlone = 64
+
+// misread reports whether a probe may have got a wrong answer because of others
+// in its shard. Before clang 15 a record comes back as a mere declaration if
+// the pointer to it is a member's type too and the compiler met that first. And
+// clang takes accesses to the same place in different records without a name
+// for one relocation, that of the first (BPFAbstractMemberAccess.cpp makes the
+// relocation's name of the record's).
+func (p *probe) misread() bool {
+	if p.view == nil {
+		return false
+	}
+	if p.entry.class <= classUnion && p.view.Type(p.id).Kind() == btfdump.KindFwd {
+		return true
+	}
+	return p.entry.class == classTypedef && len(p.access) > 0 && !p.relocated
 }
 
 // compileShards has the probes of all shards answered, on all cores.

@@ -145,6 +145,18 @@ func TestHeader(t *testing.T) {
 			flag := b.Typedef("bool", b.Int("_Bool", 1, btftest.Bool))
 			b.Struct("s", 1, field("on", flag, 0))
 		}, text: "#include <stdbool.h>\nstruct s { bool on; }" + mark, want: "absent: typedef bool"},
+		{name: "records without names", build: func(b *btftest.Builder) {
+			i := b.Int("unsigned int", 4, btftest.Unsigned)
+			bits := func(n uint32) btftest.ID {
+				return b.Struct("", 4, btftest.Bitfield("a", i, 0, n), btftest.Bitfield("b", i, n, 32-n))
+			}
+			b.Typedef("one", bits(5))
+			b.Typedef("two", bits(7))
+			b.Typedef("three", bits(5))
+		}, text: "typedef struct { unsigned a: 5, b: 27; }" + strings.Replace(mark, ";", " one;", 1) +
+			"typedef struct { unsigned a: 7, b: 25; }" + strings.Replace(mark, ";", " two;", 1) +
+			"typedef struct { unsigned a: 5, b: 27; } three;\n",
+			want: "typedef three a: relocation"},
 		{name: "function pointers", build: func(b *btftest.Builder) {
 			i := b.Int("int", 4, btftest.Signed)
 			b.Typedef("one", b.Ptr(b.FuncProto(i, btftest.Arg("", i), btftest.Arg("", b.Ptr(btftest.Void)))))
