@@ -18,7 +18,7 @@ KERNELS     ?= *
 CLANG       ?=
 EACH        ?= 24
 
-.PHONY: help build vmlinux.h tools test lint cross goldens generate generate-check fuzz bench bench-packages corpus corpus-verify clean
+.PHONY: help build vmlinux.h tools test lint cross goldens generate generate-check fuzz bench bench-packages bench-verify corpus corpus-verify clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z.-]*\):.*## /\1	/p' Makefile | expand -t 18
@@ -64,6 +64,10 @@ fuzz: ## run every fuzz target for FUZZTIME (20s)
 
 bench: ## compare with bpftool, ROUNDS times (31), and with itself on ten times the input
 	scripts/bench.sh $(ROUNDS)
+
+bench-verify: build ## compare btfgen verify with a plain compile: CLANG=clang-19, ROUNDS times (31)
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+		go run ./scripts/bench verify -rounds $(ROUNDS) -btfgen bin/btfgen -clang $(or $(CLANG),clang) -out "$$dir" /sys/kernel/btf/vmlinux
 
 bench-packages: build ## compare with unpacking: PACKAGES="a.deb b.deb", ROUNDS times (31)
 	@test -n "$(PACKAGES)" || { echo 'name Debian kernel packages: make bench-packages PACKAGES="linux-image-....deb"'; exit 1; }

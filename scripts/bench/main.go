@@ -4,6 +4,7 @@
 //	bench prepare DIR CORPUS   unpacks the corpus's kernels into DIR, and makes DIR/ten-times
 //	bench compare FLAGS FILE...    btfgen and bpftool on the same files
 //	bench linear FLAGS ONE TEN     btfgen on a file and on one ten times as large
+//	bench verify FLAGS FILE...     btfgen verify, and a plain compile of the same header
 //	bench packages FLAGS DEB...    btfgen on Debian packages, and dpkg -x; on the kernel images in them, and their decompressors
 package main
 
@@ -23,7 +24,7 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("bench: ")
 	if len(os.Args) < 2 {
-		log.Fatal("usage: bench prepare|compare|linear|packages ARGS...")
+		log.Fatal("usage: bench prepare|compare|linear|verify|packages ARGS...")
 	}
 	var err error
 	switch args := os.Args[2:]; os.Args[1] {
@@ -33,6 +34,8 @@ func main() {
 		err = compare(args)
 	case "linear":
 		err = linear(args)
+	case "verify":
+		err = verification(args)
 	case "packages":
 		err = packages(args)
 	default:
@@ -100,11 +103,12 @@ func unpack(path string) ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-// settings are the flags of compare and linear.
+// settings are the flags of all but prepare.
 type settings struct {
 	rounds  int
 	btfgen  string
 	bpftool string
+	clang   string
 	out     string
 	files   []string
 }
@@ -115,6 +119,7 @@ func parse(name string, args []string) (settings, error) {
 	flags.IntVar(&s.rounds, "rounds", 31, "run each program `N` times")
 	flags.StringVar(&s.btfgen, "btfgen", "bin/btfgen", "btfgen's `FILE`")
 	flags.StringVar(&s.bpftool, "bpftool", "bpftool", "bpftool's `FILE`")
+	flags.StringVar(&s.clang, "clang", "clang", "clang's `FILE`")
 	flags.StringVar(&s.out, "out", os.TempDir(), "write what the programs print into `DIR`")
 	err := flags.Parse(args)
 	s.files = flags.Args()
