@@ -112,7 +112,13 @@ func TestCorruptTypes(t *testing.T) {
 		{"int of too many bits", func(b *btftest.Builder) btftest.ID { return b.IntBits("int", 4, 0, 0, 33) }, "33 bits"},
 		{"int with bits at its end", func(b *btftest.Builder) btftest.ID { return b.IntBits("int", 4, 0, 30, 3) }, "3 bits at bit 30"},
 		{"enum of 3 bytes", func(b *btftest.Builder) btftest.ID { return b.Enum("e", 3) }, "3 bytes"},
-		{"enum of no size", func(b *btftest.Builder) btftest.ID { return b.Enum64("e", 0) }, "0 bytes"},
+		{"enum of no size", func(b *btftest.Builder) btftest.ID { return b.Enum64("e", 0, btftest.Val("A", 1)) }, "0 bytes"},
+		{"member that is an enum of no size", func(b *btftest.Builder) btftest.ID {
+			return b.Struct("s", 4, btftest.Field("e", b.Enum("e", 0), 0))
+		}, "no size"},
+		{"array of an enum of no size", func(b *btftest.Builder) btftest.ID {
+			return b.Array(b.Enum("e", 0), b.Int("int", 4, 1), 1)
+		}, "no size"},
 		{"float of 3 bytes", func(b *btftest.Builder) btftest.ID { return b.Float("f", 3) }, "3 bytes"},
 
 		{"array of void", func(b *btftest.Builder) btftest.ID { return b.Array(none, b.Int("int", 4, 1), 1) }, "no size"},

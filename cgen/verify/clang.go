@@ -55,8 +55,8 @@ type clang struct {
 
 var versionPattern = regexp.MustCompile(`clang version (\S+)`)
 
-// newClang looks at a compiler: its version, and whether it has the target.
-func newClang(ctx context.Context, name, target, dir string) (*clang, error) {
+// newClang finds a compiler.
+func newClang(name, dir string) (*clang, error) {
 	path, err := exec.LookPath(name)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w: %s", ErrNoClang, name, err, installHint)
@@ -64,24 +64,21 @@ func newClang(ctx context.Context, name, target, dir string) (*clang, error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, err
 	}
-	c := &clang{path: path, dir: dir}
+	return &clang{path: path, dir: dir}, nil
+}
+
+// identify finds out the compiler's version, and whether it is a clang at all.
+func (c *clang) identify(ctx context.Context) error {
 	out, err := c.output(ctx, "--version")
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s --version: %w", ErrNoClang, name, err)
+		return fmt.Errorf("%w: %s --version: %w", ErrNoClang, c.path, err)
 	}
 	m := versionPattern.FindSubmatch(out)
 	if m == nil {
-		return nil, fmt.Errorf("%w: %s --version tells of no clang: %s", ErrNoClang, name, installHint)
+		return fmt.Errorf("%w: %s --version tells of no clang: %s", ErrNoClang, c.path, installHint)
 	}
 	c.version = string(m[1])
-	targets, err := c.output(ctx, "--print-targets")
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s --print-targets: %w", ErrNoClang, name, err)
-	}
-	if arch, _, _ := strings.Cut(target, "-"); strings.HasPrefix(arch, "bpf") && !bytes.Contains(targets, []byte(" bpf ")) {
-		return nil, fmt.Errorf("%w for BPF: %s %s was built without that target: %s", ErrNoClang, name, c.version, installHint)
-	}
-	return c, nil
+	return nil
 }
 
 func (c *clang) output(ctx context.Context, args ...string) ([]byte, error) {
@@ -131,6 +128,9 @@ func (c *clang) compile(ctx context.Context, args ...string) (stdout []byte, fou
 		return nil, nil, fmt.Errorf("%s: %w", c.path, err)
 	}
 	for _, m := range diagnosticPattern.FindAllStringSubmatch(diagnostics.String(), -1) {
+		if strings.HasPrefix(m[3], "unable to create target") {
+			return nil, nil, fmt.Errorf("%w for this target: %s was built without it (%s): %s", ErrNoClang, c.path, m[3], installHint)
+		}
 		line, _ := strconv.Atoi(m[2])
 		found = append(found, diagnostic{file: m[1], line: line, text: m[3]})
 	}

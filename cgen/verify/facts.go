@@ -338,7 +338,7 @@ func (c *check) assert(ctx context.Context, cc *clang, file string, facts []fact
 		case strings.Contains(d.text, "static_assert failed") || strings.Contains(d.text, "static assertion failed"):
 			wrong = append(wrong, f)
 		case f.entry != nil && f.member == "":
-			f.entry.heads = nil // what scan took for a declaration is none
+			c.drop(f.entry)
 		default:
 			list = append(list, Mismatch{Type: f.typeTitle(), Member: f.member, Aspect: AspectMember, BTF: f.show(f.want), Compiler: "none: " + d.text})
 		}
@@ -351,6 +351,13 @@ func (c *check) assert(ctx context.Context, cc *clang, file string, facts []fact
 		list = append(list, Mismatch{Type: f.typeTitle(), Member: f.member, Aspect: f.aspect, BTF: f.show(f.want), Compiler: f.show(values[i])})
 	}
 	return list, nil
+}
+
+// drop notes that what scan took for an entry's declaration is none.
+func (c *check) drop(e *entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.dropped = append(c.dropped, e)
 }
 
 // values returns what the expressions of facts come to.

@@ -62,11 +62,7 @@ func narrowRecords(v *btfdump.View) map[btfdump.TypeID]bool {
 // assertNarrow checks facts about such records, and their bitfields.
 func (c *check) assertNarrow(ctx context.Context, cc *clang, facts *factSet) ([]Mismatch, error) {
 	target := narrowTarget(c.view)
-	arm, err := newClang(ctx, cc.path, target, cc.dir)
-	if err != nil {
-		return nil, err
-	}
-	arm.flags = slices.Clone(cc.flags)
+	arm := &clang{path: cc.path, dir: cc.dir, flags: slices.Clone(cc.flags)}
 	arm.flags[1] = target // see Header
 	c.progress(fmt.Sprintf("%s: checking records with pointers for %s", cc.label(), target))
 	found, err := c.assert(ctx, arm, "narrow.c", facts.narrow)

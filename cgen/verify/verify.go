@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 
 	"github.com/btfgen/btfgen/btfdump"
 )
@@ -50,6 +51,9 @@ type check struct {
 	short  bool
 	probes []*probe
 	report *Report
+
+	mu      sync.Mutex
+	dropped []*entry // that the header does not declare after all
 }
 
 // headerError says that a header does not compile.
@@ -99,7 +103,7 @@ func Header(ctx context.Context, path string, view *btfdump.View, set *btfdump.S
 	if std == "" {
 		std = "gnu11"
 	}
-	cc, err := newClang(ctx, name, target, dir)
+	cc, err := newClang(name, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +112,7 @@ func Header(ctx context.Context, path string, view *btfdump.View, set *btfdump.S
 		header: path, view: view, set: set, workers: opts.Workers, progress: opts.Progress,
 		signs: recordsSigns(view), narrow: narrowRecords(view),
 		c23:    strings.HasSuffix(std, "2x") || strings.HasSuffix(std, "23"),
-		report: &Report{Compiler: name, Version: cc.version, Target: target, Std: std, Fast: opts.Fast},
+		report: &Report{Compiler: name, Target: target, Std: std, Fast: opts.Fast},
 	}
 	if c.workers <= 0 {
 		c.workers = runtime.GOMAXPROCS(0)
@@ -133,10 +137,16 @@ func (c *check) run(ctx context.Context, cc *clang, fast bool) error {
 	if err := cc.write("empty.c", ""); err != nil {
 		return err
 	}
+	identified := make(chan error, 1)
+	go func() { identified <- cc.identify(ctx) }()
 	text, diagnostics, err := cc.compile(ctx, "-include", c.header, "-E", "-P", "empty.c")
+	if e := <-identified; e != nil {
+		err = e
+	}
 	if err != nil {
 		return err
 	}
+	c.report.Version = cc.version
 	if len(diagnostics) > 0 {
 		return c.doesNotCompile(headerError{diagnostics})
 	}
@@ -153,7 +163,7 @@ func (c *check) run(ctx context.Context, cc *clang, fast bool) error {
 			}
 		}
 	}
-	c.probes = c.makeProbes(entries)
+	c.probes = c.makeProbes(entries, fast)
 	// Beside each other: assertions use one core.
 	asserted := make(chan error, 1)
 	assertions, cancel := context.WithCancel(ctx)
@@ -173,6 +183,9 @@ func (c *check) run(ctx context.Context, cc *clang, fast bool) error {
 	}
 	if err != nil {
 		return c.doesNotCompile(err)
+	}
+	for _, e := range c.dropped {
+		e.heads = nil
 	}
 	// What was read back comes first: of one mismatch that is found twice, it
 	// tells more.
@@ -206,7 +219,20 @@ func (c *check) doesNotCompile(err error) error {
 // target whose pointers are as short.
 func (c *check) assertAll(ctx context.Context, cc *clang, facts *factSet) ([]Mismatch, error) {
 	c.progress(cc.label() + ": checking sizes, offsets and values")
-	found, err := c.assert(ctx, cc, "facts.c", facts.facts)
+	// Two halves, each on a core: the assertions take longer than the header.
+	half := len(facts.facts) / 2
+	var second []Mismatch
+	other := make(chan error, 1)
+	go func() {
+		var err error
+		second, err = c.assert(ctx, cc, "facts2.c", facts.facts[half:])
+		other <- err
+	}()
+	found, err := c.assert(ctx, cc, "facts1.c", facts.facts[:half])
+	if e := <-other; err == nil {
+		err = e
+	}
+	found = append(found, second...)
 	if err != nil || len(facts.narrow) == 0 {
 		return found, err
 	}

@@ -156,8 +156,10 @@ func runCompilers(path string, view *btfdump.View, set *btfdump.Set, compilers [
 		case <-ctx.Done():
 		}
 	}()
-	// main puts collections off, for runs that are over before one would pay.
-	debug.SetGCPercent(100)
+	if !opts.Fast {
+		// main puts collections off, for runs that are over before one would pay.
+		debug.SetGCPercent(100)
+	}
 	if len(compilers) == 0 {
 		compilers = []string{""}
 	}
