@@ -18,7 +18,7 @@ KERNELS     ?= *
 CLANG       ?=
 EACH        ?= 24
 
-.PHONY: help build vmlinux.h tools test lint cross goldens generate generate-check fuzz bench bench-packages bench-verify corpus corpus-verify clean
+.PHONY: help build vmlinux.h tools test lint cross goldens generate generate-check fuzz bench bench-packages bench-verify corpus corpus-verify corpus-packages clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z.-]*\):.*## /\1	/p' Makefile | expand -t 18
@@ -78,6 +78,9 @@ corpus: ## download Debian's kernels of all suites and architectures, some GB, f
 
 corpus-verify: build ## verify the headers of those kernels and their modules (KERNELS='6.1* *s390x', CLANG=clang-19, EACH=all)
 	go run ./scripts/corpus -btfgen bin/btfgen -kernels '$(KERNELS)' -clang '$(CLANG)' -each '$(EACH)' "$$(scripts/corpus.sh path)"
+
+corpus-packages: build ## compare what btfgen reads from those kernels' packages with what other tools do (KERNELS=)
+	go run ./scripts/corpus -packages -btfgen bin/btfgen -kernels '$(KERNELS)' "$$(scripts/corpus.sh path)"
 
 clean: ## remove what was built
 	rm -rf bin build vmlinux.h

@@ -2,11 +2,15 @@
 // that scripts/corpus.sh keeps in its cache. make corpus-verify runs it.
 //
 //	corpus [-btfgen FILE] [-clang NAME]... [-each N] [-kernels GLOB] CACHE
+//	corpus -packages [-btfgen FILE] [-kernels GLOB] CACHE
 //
 // Each kernel's types are verified by themselves, then with those of all its
 // modules in one header, then with those of one module at a time. The newest
 // compiler reads back what it compiled; the others do so where that is cheap:
 // for kernels by themselves.
+//
+// With -packages it compares instead what btfgen reads from the kernels' packages
+// with what scripts/corpus/extract.sh took out of them without btfgen.
 //
 // A table goes to standard output, mismatches and progress go to standard error.
 // The exit status is 1 if any header does not hold or could not be verified.
@@ -45,6 +49,7 @@ func main() {
 		d.each, err = parseEach(s)
 		return err
 	})
+	packages := flag.Bool("packages", false, "compare the BTF in the kernels' packages instead")
 	flag.StringVar(&kernels, "kernels", "*", "only kernels whose names match one of these `GLOBS`, separated by blanks")
 	flag.Parse()
 	if flag.NArg() != 1 {
@@ -54,17 +59,21 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	if d.clangs, err = compilers(names); err != nil {
-		log.Fatal(err)
+	run := d.packages
+	if !*packages {
+		if d.clangs, err = compilers(names); err != nil {
+			log.Fatal(err)
+		}
+		run = d.verify
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	rows, verifyErr := d.verify(ctx, dirs)
+	rows, runErr := run(ctx, dirs)
 	stop()
 	if err := writeTable(os.Stdout, rows); err != nil {
 		log.Fatal(err)
 	}
-	if verifyErr != nil {
-		log.Fatal(verifyErr)
+	if runErr != nil {
+		log.Fatal(runErr)
 	}
 	if bad := countBad(rows); bad > 0 {
 		log.Fatalf("%d of %d rows of the table do not hold", bad, len(rows))
