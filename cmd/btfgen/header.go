@@ -19,6 +19,7 @@ import (
 func headerFlags() []cli.Flag {
 	return append(append(inputFlags(), []cli.Flag{
 		&cli.StringFlag{Name: "format", Usage: "make `FORMAT`, whatever OUTPUT is called: a C header (h), Go types (go) or BTF (btf)"},
+		&cli.StringSliceFlag{Name: "for", Usage: "only what a BPF `OBJECT` needs of the kernel; repeatable"},
 		&cli.BoolFlag{Name: "no-kfuncs", Usage: "leave out the prototypes of kfuncs"},
 		&cli.StringFlag{Name: "spdx", Usage: "name the header's licence in its first line, by an SPDX `ID`"},
 		&cli.BoolFlag{Name: "no-provenance", Usage: "leave out the comment that says what the header was made from"},
@@ -46,6 +47,9 @@ type headerRequest struct {
 
 // header is the default command: it makes a C header, Go types, or BTF.
 func header(c *cli.Context) error {
+	if c.IsSet("for") {
+		return forObjects(c)
+	}
 	output, what, err := outputName(c.Args().Slice(), c.String("format"))
 	if err != nil {
 		return err
