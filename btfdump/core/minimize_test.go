@@ -126,13 +126,18 @@ func minimize(t testing.TB, view *btfdump.View, objects ...*core.Object) []byte 
 }
 
 func TestMinimize(t *testing.T) {
+	programs := make(map[string][][]byte)
+	for _, target := range []string{"bpfel", "bpfeb"} {
+		for _, program := range []string{kernelProgram, comparingProgram, matchingProgram} {
+			programs[target] = append(programs[target], compileFile(t, clangtest.Newest(t), target, program))
+		}
+	}
 	for _, kernel := range minimalKernels {
 		full := btftest.Corpus(t, kernel.name)
 		view := newView(t, full)
 		var objects []*core.Object
-		var files [][]byte
-		for i, program := range []string{kernelProgram, comparingProgram, matchingProgram} {
-			files = append(files, compileFile(t, clangtest.Newest(t), kernel.target, program))
+		files := programs[kernel.target]
+		for i := range files {
 			o, err := core.ReadObject(fmt.Sprintf("%d.o", i), files[i])
 			if err != nil {
 				t.Fatal(err)
