@@ -120,7 +120,7 @@ func (r *minimalRequest) make(input string) (raw []byte, remarks []string, err e
 		return nil, nil, err
 	}
 	name := headerRequest{input: input, modules: r.modules}.origin()
-	raw, results, err := core.NewTarget(kernel.View).Minimize(r.objects)
+	raw, results, err := core.NewTargetFor(kernel.View, r.objects).Minimize(r.objects)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", name, err)
 	}
