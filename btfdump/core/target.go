@@ -97,11 +97,11 @@ func (t *Target) slot(name string) int {
 	return int(maphash.String(t.seed, name) & uint64(len(t.heads)-1))
 }
 
-// isCandidate tells the kinds at which an access may start from those that
-// libbpf would compare, and no compiler writes.
+// isCandidate tells the kinds at which an access may start from those at which
+// no compiler lets one start. Functions are a third of a kernel's types.
 func isCandidate(k btfdump.Kind) bool {
 	switch k {
-	case btfdump.KindVar, btfdump.KindDatasec, btfdump.KindDeclTag, btfdump.KindTypeTag:
+	case btfdump.KindFunc, btfdump.KindVar, btfdump.KindDatasec, btfdump.KindDeclTag, btfdump.KindTypeTag:
 		return false
 	}
 	return true
@@ -109,7 +109,8 @@ func isCandidate(k btfdump.Kind) bool {
 
 // Candidates returns the types of the kernel that may be what a named type of an
 // object is there: those of the same kind and essential name. Modules are looked
-// at only if the kernel itself has none, as libbpf does it.
+// at only if the kernel itself has none, as libbpf does it. Functions and
+// variables are no candidates.
 func (t *Target) Candidates(name string, kind btfdump.Kind) []btfdump.TypeID {
 	name = EssentialName(name)
 	if name == "" {
