@@ -313,14 +313,17 @@ func (w *prunedWord) plain() uint32 {
 	return 0
 }
 
-// The hash is FNV-1a's, by words, with a shift between, so that the high bits
-// have an influence on the low ones. It has no secret: the order of the output
-// follows from it.
+// The hash has no secret, for the order of the output follows from it. Text goes
+// into it as in FNV-1a, and words through the last steps of MurmurHash3, whose
+// bits all depend on each other: a pointer to an array must not have the hash of
+// an array of pointers.
 const hashStart = 14695981039346656037
 
 func hashWord(h, word uint64) uint64 {
-	h = (h ^ word) * 1099511628211
-	return h ^ h>>29
+	h = h*31 + word
+	h = (h ^ h>>33) * 0xff51afd7ed558ccd
+	h = (h ^ h>>33) * 0xc4ceb9fe1a85ec53
+	return h ^ h>>33
 }
 
 func hashText(h uint64, s string) uint64 {
