@@ -2,7 +2,6 @@ package btfdump
 
 import (
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -373,10 +372,8 @@ func (g *pruned) bytes() ([]byte, error) {
 		return nil, formatErrorf("more than 2^31 types")
 	}
 
-	w := &writer{order: binary.LittleEndian, strings: []byte{0}, offsets: make(map[string]uint32)}
-	if g.view.top().big {
-		w.order = binary.BigEndian
-	}
+	w := newWriter(g.view)
+	var types []byte
 	// A string that ends another could be a part of it. But cilium/ebpf refuses
 	// names that start amid others.
 	encode := func(to []byte, i int) []byte {
@@ -399,14 +396,14 @@ func (g *pruned) bytes() ([]byte, error) {
 		return to
 	}
 	for _, i := range written {
-		w.types = encode(w.types, i)
+		types = encode(types, i)
 	}
 	for at, i := range order {
 		if f := first[at]; i != f && string(encode(nil, i)) != string(encode(nil, f)) {
 			return nil, fmt.Errorf("types %d and %d of the view differ and have the same hash", g.nodes[f].id, g.nodes[i].id)
 		}
 	}
-	return w.bytes(), nil
+	return blob(w.order, types, w.strings), nil
 }
 
 func boolCompare(a, b bool) int {
