@@ -40,7 +40,8 @@ func (t Type) MemberPlace(i int) (m Member, named bool) {
 	} else if t.level.legacyBitfields {
 		m.BitOffset, m.BitSize = t.level.legacyBitfield(TypeID(t.u32(at+4)), m.BitOffset)
 	}
-	return m, t.level.hasName(t.u32(at))
+	nameOff := t.u32(at)
+	return m, nameOff != 0 && (!t.level.emptyNames || t.level.hasName(nameOff))
 }
 
 // legacyBitfield returns the place of a member whose record has no kind_flag:
