@@ -44,6 +44,11 @@ func (t Type) MemberPlace(i int) (m Member, named bool) {
 	return m, nameOff != 0 && (!t.level.emptyNames || t.level.hasName(nameOff))
 }
 
+// MemberText returns the string section from the name of a member on: the name
+// ends before the first NUL byte, or with the text. That spares callers who look
+// at each byte of a name anyway the search for its end.
+func (t Type) MemberText(i int) string { return t.level.text(t.u32(12 + uint32(i)*12)) }
+
 // legacyBitfield returns the place of a member whose record has no kind_flag:
 // there, the int type says which of its bits are used.
 func (l *level) legacyBitfield(id TypeID, bitOffset uint32) (offset, size uint32) {
@@ -115,16 +120,26 @@ func (t Type) NumEnumerators() int {
 
 // Enumerator returns the value with index i of an enum.
 func (t Type) Enumerator(i int) Enumerator {
+	return Enumerator{Name: t.level.name(t.u32(12 + uint32(i)*uint32(wireSizes[t.Kind()].elem))), Value: t.EnumeratorValue(i)}
+}
+
+// EnumeratorValue returns the value of the enumerator with index i.
+func (t Type) EnumeratorValue(i int) uint64 {
 	if t.Kind() == KindEnum64 {
 		at := 12 + uint32(i)*12
-		return Enumerator{Name: t.level.name(t.u32(at)), Value: uint64(t.u32(at+8))<<32 | uint64(t.u32(at+4))}
+		return uint64(t.u32(at+8))<<32 | uint64(t.u32(at+4))
 	}
-	at := 12 + uint32(i)*8
-	e := Enumerator{Name: t.level.name(t.u32(at)), Value: uint64(t.u32(at + 4))}
+	value := t.u32(12 + uint32(i)*8 + 4)
 	if t.KindFlag() {
-		e.Value = uint64(int64(int32(e.Value)))
+		return uint64(int64(int32(value)))
 	}
-	return e
+	return uint64(value)
+}
+
+// EnumeratorText returns the string section from the name of an enumerator on,
+// as [Type.MemberText] does.
+func (t Type) EnumeratorText(i int) string {
+	return t.level.text(t.u32(12 + uint32(i)*uint32(wireSizes[t.Kind()].elem)))
 }
 
 // Enumerators iterates over the values of an enum.

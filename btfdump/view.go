@@ -327,6 +327,18 @@ func (l *level) hasName(off uint32) bool {
 	return off-l.strStart < uint32(len(l.strings)) && l.strings[off-l.strStart] != 0
 }
 
+// text returns the string section from an offset on, which has been checked to
+// be in range.
+func (l *level) text(off uint32) string {
+	if off == 0 {
+		return "" // also where no level has the empty string at its start
+	}
+	for off < l.strStart {
+		l = l.base
+	}
+	return l.strings[off-l.strStart:]
+}
+
 // name returns the string at an offset, which has been checked to be in range.
 func (l *level) name(off uint32) string {
 	if off == 0 {

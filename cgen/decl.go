@@ -1,7 +1,9 @@
 package cgen
 
 import (
+	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/btfgen/btfgen/btfdump"
 )
@@ -16,6 +18,7 @@ func (p *printer) record(t btfdump.Type) {
 
 // body prints an anonymous record in the place where it is used.
 func (p *printer) body(t btfdump.Type) {
+	p.bodies++
 	p.text(tagKeyword(t), " ")
 	if p.indent == 0 { // of a typedef: clang hands the attribute down, but not up
 		p.members.reset()
@@ -45,9 +48,9 @@ func (p *printer) braces(t btfdump.Type) {
 	p.indent++
 	c := btfdump.Cursor{Union: t.Kind() == btfdump.KindUnion, Packed: style.packed}
 	for i := range t.NumMembers() {
-		m := t.Member(i)
+		m, named := t.MemberPlace(i)
 		inner := t // of an unnamed member
-		if m.Name == "" {
+		if !named {
 			if inner = p.view.Type(p.view.Resolve(m.Type)); !inner.Kind().IsRecord() {
 				continue // padding, which is added where it is needed
 			}
@@ -64,10 +67,10 @@ func (p *printer) braces(t btfdump.Type) {
 			}
 			c.Place(uint64(m.BitOffset), v.size, v.align, m.BitSize)
 		}
-		if m.Name == "" {
-			p.unnamed(m.Type, inner)
+		if named {
+			p.member(m, t.MemberText(i))
 		} else {
-			p.member(m)
+			p.unnamed(m.Type, inner)
 		}
 		if p.err != nil {
 			return
@@ -89,33 +92,78 @@ func (p *printer) braces(t btfdump.Type) {
 	}
 }
 
-// member prints a member with a name. One that is a keyword since C23 (kernel
-// 6.1 has a "u32 bool") or, from stdbool.h, a macro, can't have it there:
-// programs can't access it then, but compile.
-func (p *printer) member(m btfdump.Member) {
-	if err := p.members.add(m.Name); err != nil {
+// member prints a member with a name, which text starts with.
+func (p *printer) member(m btfdump.Member, text string) {
+	line := p.room()
+	at := 0
+	for ; at < p.indent; at++ {
+		line[at] = '\t'
+	}
+	ref := p.refs.find(m.Type)
+	if ref != nil {
+		*(*[referenceText]byte)(line[at:]) = ref.text // all of it: that is no call
+		at += int(ref.before)
+	}
+	n, h, ok := scanName(line[at:], text)
+	if !ok {
+		p.fail(fmt.Errorf("member %.80q: its name is no C identifier", nameIn(text)))
+		return
+	}
+	name := text[:n]
+	special := mayBeWord(name)
+	if special && isKeyword(name) {
+		p.fail(fmt.Errorf("member %.80q: its name is a keyword of C", name))
+		return
+	}
+	if err := p.members.add(name, h); err != nil {
 		p.fail(err)
 		return
 	}
-	if !isKeywordC23(m.Name) {
-		p.memberNamed(m, p.note(m.Name))
+	if ref == nil || special {
+		p.memberSpecial(m, name)
 		return
 	}
-	p.text("#if defined(", m.Name, ") || ", hasKeywordsC23, "\n")
-	p.memberNamed(m, m.Name+"_")
+	at += n
+	at += copy(line[at:], ref.text[ref.before:ref.before+ref.after])
+	p.out = p.out[:len(p.out)+at]
+	p.endMember(m)
+}
+
+// nameIn returns the name that a text starts with, up to a NUL byte.
+func nameIn(text string) string {
+	name, _, _ := strings.Cut(text, "\x00")
+	return name
+}
+
+// memberSpecial prints a member whose type is written for the first time, or
+// whose name may be more than a name. One that is a keyword since C23 (kernel
+// 6.1 has a "u32 bool") or, from stdbool.h, a macro, can't have it there:
+// programs can't access it then, but compile.
+func (p *printer) memberSpecial(m btfdump.Member, name string) {
+	if !isKeywordC23(name) {
+		p.memberNamed(m, p.note(name))
+		return
+	}
+	p.text("#if defined(", name, ") || ", hasKeywordsC23, "\n")
+	p.memberNamed(m, name+"_")
 	p.text("#else\n")
-	p.memberNamed(m, m.Name)
+	p.memberNamed(m, name)
 	p.text("#endif\n")
 }
 
 func (p *printer) memberNamed(m btfdump.Member, name string) {
 	p.line()
 	p.declare(m.Type, name)
+	p.endMember(m)
+}
+
+// endMember prints what comes after a member's declarator.
+func (p *printer) endMember(m btfdump.Member) {
 	if m.BitSize != 0 {
-		p.text(": ")
+		p.out = append(p.out, ": "...)
 		p.out = strconv.AppendUint(p.out, uint64(m.BitSize), 10)
 	}
-	p.text(";\n")
+	p.out = append(p.out, ";\n"...)
 	p.checkSize()
 }
 
