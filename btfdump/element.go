@@ -1,6 +1,9 @@
 package btfdump
 
-import "iter"
+import (
+	"encoding/binary"
+	"iter"
+)
 
 // Member is a member of a struct or union.
 type Member struct {
@@ -32,16 +35,17 @@ func (t Type) Member(i int) Member {
 // MemberPlace returns what Member does but for the name, of which it only tells
 // whether there is one: layouts need no more.
 func (t Type) MemberPlace(i int) (m Member, named bool) {
-	at := 12 + uint32(i)*12
-	m = Member{Type: t.level.global(TypeID(t.u32(at + 4))), BitOffset: t.u32(at + 8)}
+	l := t.level
+	words := l.types[t.off+12+uint32(i)*12:][:12]
+	name, id := binary.LittleEndian.Uint32(words), TypeID(binary.LittleEndian.Uint32(words[4:]))
+	m = Member{Type: l.global(id), BitOffset: binary.LittleEndian.Uint32(words[8:])}
 	if t.KindFlag() {
 		m.BitSize = m.BitOffset >> 24
 		m.BitOffset &= 0xffffff
-	} else if t.level.legacyBitfields {
-		m.BitOffset, m.BitSize = t.level.legacyBitfield(TypeID(t.u32(at+4)), m.BitOffset)
+	} else if l.legacyBitfields {
+		m.BitOffset, m.BitSize = l.legacyBitfield(id, m.BitOffset)
 	}
-	nameOff := t.u32(at)
-	return m, nameOff != 0 && (!t.level.emptyNames || t.level.hasName(nameOff))
+	return m, name != 0 && (!l.emptyNames || l.hasName(name))
 }
 
 // MemberText returns the string section from the name of a member on: the name

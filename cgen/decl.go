@@ -46,7 +46,7 @@ func (p *printer) braces(t btfdump.Type) {
 	}
 	p.text("{\n")
 	p.indent++
-	c := btfdump.Cursor{Union: t.Kind() == btfdump.KindUnion, Packed: style.packed}
+	c := btfdump.Cursor{Union: t.Kind() == btfdump.KindUnion, Packed: style.is(packed)}
 	for i := range t.NumMembers() {
 		m, named := t.MemberPlace(i)
 		inner := t // of an unnamed member
@@ -55,7 +55,7 @@ func (p *printer) braces(t btfdump.Type) {
 				continue // padding, which is added where it is needed
 			}
 		}
-		if style.padded {
+		if style.is(padded) {
 			v, err := p.value(m.Type)
 			if err != nil {
 				p.fail(err)
@@ -76,19 +76,19 @@ func (p *printer) braces(t btfdump.Type) {
 			return
 		}
 	}
-	if style.padded {
+	if style.is(padded) {
 		p.tail(t, &c, style)
 	}
 	p.indent--
 	p.line()
 	p.out = append(p.out, '}')
 	switch {
-	case style.packed && style.aligned:
-		p.text(" __attribute__((packed, aligned(", strconv.Itoa(int(style.align)), ")))")
-	case style.packed:
+	case style.is(packed) && style.is(aligned):
+		p.text(" __attribute__((packed, aligned(", strconv.Itoa(int(style.align())), ")))")
+	case style.is(packed):
 		p.text(" __attribute__((packed))")
-	case style.aligned:
-		p.text(" __attribute__((aligned(", strconv.Itoa(int(style.align)), ")))")
+	case style.is(aligned):
+		p.text(" __attribute__((aligned(", strconv.Itoa(int(style.align())), ")))")
 	}
 }
 
@@ -191,7 +191,7 @@ func (p *printer) unnamed(id btfdump.TypeID, record btfdump.Type) {
 // does not make up for it.
 func (p *printer) tail(t btfdump.Type, c *btfdump.Cursor, style recordStyle) {
 	size := uint64(t.Size())
-	if alignUp(c.Bit(), uint64(style.align)*8) == size*8 {
+	if alignUp(c.Bit(), uint64(style.align())*8) == size*8 {
 		return
 	}
 	if t.Kind() == btfdump.KindStruct || size <= 8 && t.NumMembers() == 0 {
