@@ -30,6 +30,7 @@ func (p *Plan) order(set *btfdump.Set) error {
 		state:  make([]uint8, p.view.NumTypes()),
 		tags:   p.view.NewSet(),
 		uses:   make(map[btfdump.TypeID]int),
+		known:  [2]*btfdump.Set{p.view.NewSet(), p.view.NewSet()},
 		budget: budget(p.view),
 	}
 	o.out = make([]Decl, 0, len(p.naming.all.named))
@@ -66,6 +67,10 @@ type orderer struct {
 	out       []Decl
 	functions []Decl
 	budget    int
+	// known are types of which nothing is left to collect: where they stand
+	// behind a pointer, and where their size must be known.
+	known  [2]*btfdump.Set
+	bodies int // how often walk has met something that counts each time it is printed
 
 	// What the declarations being visited need and mention, those of the
 	// innermost at the end: two stacks instead of two slices for each.
@@ -191,8 +196,31 @@ var (
 )
 
 // walk collects what the expression for a type needs and mentions. It visits
-// each layer as often as it will be printed, and so bounds what is printed.
+// each layer as often as it will be printed, and so bounds what is printed. Once
+// nothing has been found, as all has been declared, nothing will be.
 func (o *orderer) walk(id btfdump.TypeID, u use) error {
+	known := o.known[0]
+	if u.complete {
+		known = o.known[1]
+	}
+	if known.Has(id) {
+		if o.budget--; o.budget < 0 {
+			return errTooMuch
+		}
+		return nil
+	}
+	needs, mentions, bodies := len(o.needs), len(o.mentions), o.bodies
+	if err := o.walkAnew(id, u); err != nil {
+		return err
+	}
+	if len(o.needs) == needs && len(o.mentions) == mentions && o.bodies == bodies {
+		known.Add(id)
+	}
+	return nil
+}
+
+// walkAnew is walk for types that are not known.
+func (o *orderer) walkAnew(id btfdump.TypeID, u use) error {
 	if u.depth > maxNesting {
 		return errNesting
 	}
@@ -221,6 +249,7 @@ func (o *orderer) walk(id btfdump.TypeID, u use) error {
 			return nil
 		case btfdump.KindStruct, btfdump.KindUnion:
 			if !t.HasName() {
+				o.bodies++
 				return o.members(t, u.depth+1)
 			}
 			if u.complete {
@@ -237,6 +266,7 @@ func (o *orderer) walk(id btfdump.TypeID, u use) error {
 			return nil
 		case btfdump.KindEnum, btfdump.KindEnum64:
 			if !t.HasName() {
+				o.bodies++
 				o.uses[id]++
 			}
 			return nil
@@ -244,6 +274,7 @@ func (o *orderer) walk(id btfdump.TypeID, u use) error {
 			if u.complete {
 				return errArrayOfFunctions
 			}
+			o.bodies++
 			for i := range t.NumParams() {
 				if err := o.walk(t.Param(i).Type, use{inPrototype: true, depth: u.depth + 1}); err != nil {
 					return err
