@@ -48,9 +48,8 @@ func (t Type) MemberPlace(i int) (m Member, named bool) {
 	return m, name != 0 && (!l.emptyNames || l.hasName(name))
 }
 
-// MemberText returns the string section from the name of a member on: the name
-// ends before the first NUL byte, or with the text. That spares callers who look
-// at each byte of a name anyway the search for its end.
+// MemberText returns the string section from the name of a member on, as
+// [Type.NameText] does.
 func (t Type) MemberText(i int) string { return t.level.text(t.u32(12 + uint32(i)*12)) }
 
 // legacyBitfield returns the place of a member whose record has no kind_flag:
@@ -141,7 +140,7 @@ func (t Type) EnumeratorValue(i int) uint64 {
 }
 
 // EnumeratorText returns the string section from the name of an enumerator on,
-// as [Type.MemberText] does.
+// as [Type.NameText] does.
 func (t Type) EnumeratorText(i int) string {
 	return t.level.text(t.u32(12 + uint32(i)*uint32(wireSizes[t.Kind()].elem)))
 }

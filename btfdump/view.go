@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"iter"
+	"math/bits"
 	"sort"
 	"strings"
 	"sync"
@@ -299,10 +300,11 @@ func (v *View) SizeOf(id TypeID) uint64 {
 }
 
 func saturatingMul(a, b uint64) uint64 {
-	if a != 0 && b > ^uint64(0)/a {
+	hi, lo := bits.Mul64(a, b)
+	if hi != 0 {
 		return ^uint64(0)
 	}
-	return a * b
+	return lo
 }
 
 // global translates a type ID of the blob's own counting to that of the view.

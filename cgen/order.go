@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/btfgen/btfgen/btfdump"
 )
@@ -358,7 +359,11 @@ func (o *orderer) enums() []Decl {
 			decls = append(decls, Decl{DeclEnum, o.naming.canon[e.id]})
 		}
 	}
-	var anonymous []btfdump.TypeID
+	type anonymousEnum struct {
+		first string // enumerator
+		id    btfdump.TypeID
+	}
+	var anonymous []anonymousEnum
 	for _, id := range o.naming.all.enums {
 		if o.view.Type(id).HasName() || o.set != nil && !o.set.Has(id) {
 			continue
@@ -368,21 +373,20 @@ func (o *orderer) enums() []Decl {
 			continue
 		}
 		o.state[id] = done
-		anonymous = append(anonymous, id)
+		anonymous = append(anonymous, anonymousEnum{o.view.Type(id).Enumerator(0).Name, id})
 	}
-	slices.SortFunc(anonymous, func(a, b btfdump.TypeID) int {
-		x, y := o.view.Type(a), o.view.Type(b)
-		if c := cmp.Compare(x.Enumerator(0).Name, y.Enumerator(0).Name); c != 0 {
+	slices.SortFunc(anonymous, func(a, b anonymousEnum) int {
+		if c := strings.Compare(a.first, b.first); c != 0 {
 			return c
 		}
-		return cmp.Compare(enumContent(x), enumContent(y))
+		return cmp.Compare(enumContent(o.view.Type(a.id)), enumContent(o.view.Type(b.id)))
 	})
 	o.hoisted = make(map[btfdump.TypeID]string)
-	for _, id := range anonymous {
-		if o.uses[id] > 0 {
-			o.hoisted[id] = o.naming.tagFor(o.view.Type(id))
+	for _, e := range anonymous {
+		if o.uses[e.id] > 0 {
+			o.hoisted[e.id] = o.naming.tagFor(o.view.Type(e.id))
 		}
-		decls = append(decls, Decl{DeclEnum, id})
+		decls = append(decls, Decl{DeclEnum, e.id})
 	}
 	return decls
 }

@@ -164,9 +164,8 @@ func (p *printer) fail(err error) {
 }
 
 // room returns space for a line with one name behind what has been printed.
-// Strings in BTF are no longer than 4096 bytes (btfdump.New has checked it).
 func (p *printer) room() []byte {
-	const most = 8 << 10
+	const most = maxNesting + 2*referenceText + nameRoom
 	if cap(p.out)-len(p.out) < most {
 		p.out = slices.Grow(p.out, most)
 	}

@@ -10,18 +10,18 @@ import (
 // can't be made which go to one slot of a table; no output depends on it.
 var nameSeed = hash(rand.Uint64())
 
-// scanSlack is the room that scanName needs behind the longest name, in bytes.
-const scanSlack = 8
+// nameRoom is the room in bytes that scanName needs for the longest name. Strings
+// in BTF are no longer than 4096 bytes, which btfdump.New has checked.
+const nameRoom = 4096 + 8
 
-// scanName copies a name to dst, which must have room for scanSlack bytes more,
-// and finds out all that printing has to know of it, in one pass of eight bytes
+// scanName copies a name to dst, which must have nameRoom, and finds out all that printing has to know of it, in one pass of eight bytes
 // at a time: its length, a hash, and whether it is an identifier. The name ends
 // with text, or before its first NUL byte. If it is no identifier, n and h are
 // of no use.
 func scanName(dst []byte, text string) (n int, h hash, ok bool) {
 	h = nameSeed
-	for {
-		word := firstWord(text[n:])
+	for rest := text; ; rest = rest[8:] {
+		word := firstWord(rest)
 		binary.LittleEndian.PutUint64(dst[n:], word)
 		if other := notIdentifier(word); other != 0 {
 			at := bits.TrailingZeros64(other) &^ 7 // the first bit of the first such byte
@@ -37,11 +37,14 @@ func scanName(dst []byte, text string) (n int, h hash, ok bool) {
 // firstWord returns the first eight bytes of a text as a little-endian number:
 // zeros stand for what it lacks.
 func firstWord(s string) uint64 {
-	if len(s) >= 8 {
-		return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
-			uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	if len(s) < 8 {
+		return lastWord(s)
 	}
-	var x uint64
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+func lastWord(s string) (x uint64) {
 	for i := range len(s) {
 		x |= uint64(s[i]) << (8 * i)
 	}
