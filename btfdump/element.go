@@ -25,27 +25,46 @@ func (t Type) NumMembers() int {
 
 // Member returns the member with index i of a struct or union.
 func (t Type) Member(i int) Member {
-	m, named := t.MemberPlace(i)
+	p, named := t.MemberPlace(i)
+	m := Member{Type: p.Type, BitOffset: p.BitOffset, BitSize: p.BitSize}
 	if named {
 		m.Name = t.level.name(t.u32(12 + uint32(i)*12))
 	}
 	return m
 }
 
+// Place is a member without its name.
+type Place struct {
+	Type               TypeID
+	BitOffset, BitSize uint32 // as in Member
+}
+
 // MemberPlace returns what Member does but for the name, of which it only tells
 // whether there is one: layouts need no more.
-func (t Type) MemberPlace(i int) (m Member, named bool) {
+func (t Type) MemberPlace(i int) (p Place, named bool) {
+	if !t.level.plain {
+		return t.oddPlace(i)
+	}
+	words := t.level.types[t.off+12+uint32(i)*12:][:12]
+	place, size := binary.LittleEndian.Uint32(words[8:]), uint32(0)
+	if t.KindFlag() {
+		place, size = place&0xffffff, place>>24
+	}
+	return Place{TypeID(binary.LittleEndian.Uint32(words[4:])), place, size}, binary.LittleEndian.Uint32(words) != 0
+}
+
+// oddPlace is MemberPlace for levels that are not plain.
+func (t Type) oddPlace(i int) (p Place, named bool) {
 	l := t.level
 	words := l.types[t.off+12+uint32(i)*12:][:12]
 	name, id := binary.LittleEndian.Uint32(words), TypeID(binary.LittleEndian.Uint32(words[4:]))
-	m = Member{Type: l.global(id), BitOffset: binary.LittleEndian.Uint32(words[8:])}
+	p = Place{Type: l.global(id), BitOffset: binary.LittleEndian.Uint32(words[8:])}
 	if t.KindFlag() {
-		m.BitSize = m.BitOffset >> 24
-		m.BitOffset &= 0xffffff
+		p.BitOffset, p.BitSize = p.BitOffset&0xffffff, p.BitOffset>>24
 	} else if l.legacyBitfields {
-		m.BitOffset, m.BitSize = l.legacyBitfield(id, m.BitOffset)
+		p.BitOffset, p.BitSize = l.legacyBitfield(id, p.BitOffset)
 	}
-	return m, name != 0 && (!l.emptyNames || l.hasName(name))
+	return p, l.hasName(name)
 }
 
 // MemberText returns the string section from the name of a member on, as

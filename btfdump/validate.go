@@ -26,9 +26,10 @@ func (l *level) validate() error {
 func (c *checker) types() error {
 	half, _ := slices.BinarySearch(c.offsets, uint32(len(c.level.types)/2)) // by bytes: records are long
 	run := func(part *checker, from, to int) error {
+		offsets, kinds := part.offsets, part.kinds
 		for i := from; i < to; i++ {
-			off := part.offsets[i]
-			if part.kinds[i] == KindFunc && part.isPlainFunc(off) {
+			off := offsets[i]
+			if kinds[i] == KindFunc && part.isPlainFunc(off) {
 				continue // as half of a kernel's types are
 			}
 			if err := part.check(Type{level: part.level, off: off, info: part.word(off + 4), id: part.firstRaw + TypeID(i)}); err != nil {
@@ -42,7 +43,7 @@ func (c *checker) types() error {
 	go func() { other <- run(&second, half, len(c.offsets)) }()
 	err := cmp.Or(run(&first, 0, half), <-other)
 	c.inner = append(first.inner, second.inner...)
-	c.level.emptyNames = c.level.emptyNames || first.emptyName || second.emptyName
+	c.plain = !c.legacyBitfields && !first.emptyName && !second.emptyName
 	return err
 }
 
@@ -86,7 +87,7 @@ type checker struct {
 	end       TypeID      // the ID after the last
 	inner     [][2]TypeID // record, and record of the same size that it holds by value
 	strEnd    uint32      // the offset after the last string
-	emptyName bool        // see level.emptyNames
+	emptyName bool        // a member has an empty name that is not at offset 0
 }
 
 func errorAt(t Type, format string, args ...any) error {
@@ -267,20 +268,23 @@ func (c *checker) otherTarget(t Type, id TypeID, except kindSet) error {
 // resolveChains fills in resolved, and rejects chains of pointers, arrays and
 // modifiers that lead back to themselves.
 func (c *checker) resolveChains() error {
-	c.resolved = make([]TypeID, len(c.offsets))
-	for i := range c.resolved {
-		c.resolved[i] = unresolved
+	resolved, kinds, chainKinds := make([]TypeID, len(c.kinds)), c.kinds, chainKinds
+	c.resolved = resolved
+	for i := range resolved {
+		resolved[i] = c.firstRaw + TypeID(i)
+		if chainKinds.has(kinds[i]) {
+			resolved[i] = unresolved
+		}
 	}
 	var chain []TypeID
-	for i, k := range c.kinds {
-		id := c.firstRaw + TypeID(i)
+	for i, k := range kinds {
 		if !chainKinds.has(k) {
-			c.resolved[i] = id
 			continue
 		}
+		id := c.firstRaw + TypeID(i)
 		// Walk to where the answer is known …
 		chain = chain[:0]
-		for id >= c.firstRaw && c.resolved[id-c.firstRaw] == unresolved && chainKinds.has(c.kinds[id-c.firstRaw]) {
+		for id >= c.firstRaw && c.resolved[id-c.firstRaw] == unresolved {
 			c.resolved[id-c.firstRaw] = resolving
 			chain = append(chain, id)
 			t := c.typeRaw(id)
@@ -297,10 +301,7 @@ func (c *checker) resolveChains() error {
 			return errorAt(c.typeRaw(id), "refers to itself through pointers, arrays or qualifiers alone")
 		}
 		// … and carry it back.
-		target := id
-		if id < c.firstRaw || chainKinds.has(c.kinds[id-c.firstRaw]) {
-			target = c.resolveRaw(id)
-		}
+		target := c.resolveRaw(id)
 		for j := len(chain) - 1; j >= 0; j-- {
 			at := chain[j] - c.firstRaw
 			if !c.kinds[at].IsModifier() {

@@ -44,7 +44,10 @@ type level struct {
 
 	pointerSize     uint32 // bytes; 0: not known
 	legacyBitfields bool   // an int of this level or its bases has fewer bits than bytes hold, or an offset
-	emptyNames      bool   // a member's name is an empty string that is not at offset 0
+	// plain says that a member's words mean what they say: there are no legacy
+	// bitfields, the blob counts types as the view does, and a name that is empty
+	// is at offset 0.
+	plain bool
 }
 
 // New checks a blob of BTF and returns a view of it. The view keeps raw, which

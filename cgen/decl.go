@@ -49,28 +49,16 @@ func (p *printer) braces(t btfdump.Type) {
 	c := btfdump.Cursor{Union: t.Kind() == btfdump.KindUnion, Packed: style.is(packed)}
 	for i := range t.NumMembers() {
 		m, named := t.MemberPlace(i)
-		inner := t // of an unnamed member
-		if !named {
-			if inner = p.view.Type(p.view.Resolve(m.Type)); !inner.Kind().IsRecord() {
-				continue // padding, which is added where it is needed
-			}
+		if !named && !p.holdsRecord(m.Type) {
+			continue // padding, which is added where it is needed
 		}
 		if style.is(padded) {
-			v, err := p.value(m.Type)
-			if err != nil {
-				p.fail(err)
-				return
-			}
-			if c.Next(v.size, v.align, m.BitSize) != uint64(m.BitOffset) {
-				p.padding(c.Bit(), uint64(m.BitOffset))
-				c.Skip(uint64(m.BitOffset))
-			}
-			c.Place(uint64(m.BitOffset), v.size, v.align, m.BitSize)
+			p.pad(m, &c)
 		}
 		if named {
 			p.member(m, t.MemberText(i))
 		} else {
-			p.unnamed(m.Type, inner)
+			p.unnamed(m.Type)
 		}
 		if p.err != nil {
 			return
@@ -92,8 +80,27 @@ func (p *printer) braces(t btfdump.Type) {
 	}
 }
 
+// holdsRecord reports whether a member without a name is of a record.
+func (p *printer) holdsRecord(id btfdump.TypeID) bool {
+	return p.view.Type(p.view.Resolve(id)).Kind().IsRecord()
+}
+
+// pad prints the padding before a member, if there has to be any.
+func (p *printer) pad(m btfdump.Place, c *btfdump.Cursor) {
+	v, err := p.value(m.Type)
+	if err != nil {
+		p.fail(err)
+		return
+	}
+	if c.Next(v.size, v.align, m.BitSize) != uint64(m.BitOffset) {
+		p.padding(c.Bit(), uint64(m.BitOffset))
+		c.Skip(uint64(m.BitOffset))
+	}
+	c.Place(uint64(m.BitOffset), v.size, v.align, m.BitSize)
+}
+
 // member prints a member with a name, which text starts with.
-func (p *printer) member(m btfdump.Member, text string) {
+func (p *printer) member(m btfdump.Place, text string) {
 	line := p.room()
 	at := 0
 	for ; at < p.indent; at++ {
@@ -139,7 +146,7 @@ func nameIn(text string) string {
 // whose name may be more than a name. One that is a keyword since C23 (kernel
 // 6.1 has a "u32 bool") or, from stdbool.h, a macro, can't have it there:
 // programs can't access it then, but compile.
-func (p *printer) memberSpecial(m btfdump.Member, name string) {
+func (p *printer) memberSpecial(m btfdump.Place, name string) {
 	if !isKeywordC23(name) {
 		p.memberNamed(m, p.note(name))
 		return
@@ -151,14 +158,14 @@ func (p *printer) memberSpecial(m btfdump.Member, name string) {
 	p.text("#endif\n")
 }
 
-func (p *printer) memberNamed(m btfdump.Member, name string) {
+func (p *printer) memberNamed(m btfdump.Place, name string) {
 	p.line()
 	p.declare(m.Type, name)
 	p.endMember(m)
 }
 
 // endMember prints what comes after a member's declarator.
-func (p *printer) endMember(m btfdump.Member) {
+func (p *printer) endMember(m btfdump.Place) {
 	if m.BitSize != 0 {
 		p.out = append(p.out, ": "...)
 		p.out = strconv.AppendUint(p.out, uint64(m.BitSize), 10)
@@ -171,7 +178,8 @@ func (p *printer) endMember(m btfdump.Member) {
 // around it. Kernels since 7.0 are compiled with -fms-extensions and have such
 // members of named records too. Portable C can only write them as anonymous
 // ones, which are laid out, and seen by CO-RE, the same.
-func (p *printer) unnamed(id btfdump.TypeID, record btfdump.Type) {
+func (p *printer) unnamed(id btfdump.TypeID) {
+	record := p.view.Type(p.view.Resolve(id))
 	p.line()
 	for t := p.view.Type(id); t.Kind().IsModifier(); t = p.view.Type(t.Ref()) {
 		switch t.Kind() {

@@ -225,6 +225,17 @@ func (p *Plan) fits(t btfdump.Type, limit uint32, stack []btfdump.TypeID) (fit, 
 	waits := false
 	for i := range t.NumMembers() {
 		m, named := t.MemberPlace(i)
+		if s := p.styles[m.Type]; s.decided && named && m.BitSize == 0 && !union && !waits && uint64(m.BitOffset) >= end {
+			// As nearly all are; what follows would come to the same.
+			a := min(s.align(), limit)
+			unit := uint64(a) * 8
+			at := uint64(m.BitOffset)
+			f.ok = f.ok && at&(unit-1) == 0
+			f.padded = f.padded || alignUp(end, unit) != at
+			f.align = max(f.align, a)
+			end = at + uint64(s.size)*8
+			continue
+		}
 		v, first, err := p.learn(m.Type)
 		if first != 0 {
 			stack = append(stack, first)
