@@ -40,17 +40,40 @@ type Place struct {
 }
 
 // MemberPlace returns what Member does but for the name, of which it only tells
-// whether there is one: layouts need no more.
+// whether there is one.
 func (t Type) MemberPlace(i int) (p Place, named bool) {
 	if !t.level.plain {
 		return t.oddPlace(i)
 	}
-	words := t.level.types[t.off+12+uint32(i)*12:][:12]
-	place, size := binary.LittleEndian.Uint32(words[8:]), uint32(0)
-	if t.KindFlag() {
-		place, size = place&0xffffff, place>>24
+	return placeIn(t.level.types[t.off+12+uint32(i)*12:][:12], t.KindFlag())
+}
+
+// placeIn reads a member of a plain level.
+func placeIn(words []byte, kindFlag bool) (p Place, named bool) {
+	p = Place{Type: TypeID(binary.LittleEndian.Uint32(words[4:])), BitOffset: binary.LittleEndian.Uint32(words[8:])}
+	if kindFlag {
+		p.BitOffset, p.BitSize = p.BitOffset&0xffffff, p.BitOffset>>24
 	}
-	return Place{TypeID(binary.LittleEndian.Uint32(words[4:])), place, size}, binary.LittleEndian.Uint32(words) != 0
+	return p, binary.LittleEndian.Uint32(words) != 0
+}
+
+// Places iterates over the members of a struct or union without their names, and
+// tells whether they have one: layouts need no more.
+func (t Type) Places() iter.Seq2[Place, bool] {
+	return func(yield func(Place, bool) bool) {
+		plain, kindFlag := t.level.plain, t.KindFlag()
+		words := t.level.types[t.off+12:][:12*t.NumMembers()]
+		for i := 0; len(words) >= 12; i++ {
+			p, named := placeIn(words[:12], kindFlag)
+			if !plain {
+				p, named = t.oddPlace(i)
+			}
+			words = words[12:]
+			if !yield(p, named) {
+				return
+			}
+		}
+	}
 }
 
 // oddPlace is MemberPlace for levels that are not plain.

@@ -299,25 +299,23 @@ func (o *orderer) members(t btfdump.Type, depth int) error {
 	if depth > maxNesting {
 		return errNesting
 	}
-	for i := range t.NumMembers() {
-		m, named := t.MemberPlace(i)
-		if !named {
-			if o.budget--; o.budget < 0 {
-				return errTooMuch
+	var err error
+	for m, named := range t.Places() {
+		if o.budget--; o.budget < 0 {
+			err = errTooMuch
+		} else if named {
+			if !o.known[1].Has(m.Type) {
+				err = o.walk(m.Type, use{complete: true, depth: depth})
 			}
-			if inner := o.view.Type(o.view.Resolve(m.Type)); inner.Kind().IsRecord() {
-				// printed as a body even if it has a name; see printer.unnamed
-				if err := o.members(inner, depth+1); err != nil {
-					return err
-				}
-			}
-			continue // padding
+		} else if inner := o.view.Type(o.view.Resolve(m.Type)); inner.Kind().IsRecord() {
+			// printed as a body even if it has a name; see printer.unnamed
+			err = o.members(inner, depth+1)
 		}
-		if err := o.walk(m.Type, use{complete: true, depth: depth}); err != nil {
-			return err
+		if err != nil {
+			break
 		}
 	}
-	return nil
+	return err
 }
 
 func (o *orderer) need(id btfdump.TypeID) {

@@ -34,6 +34,17 @@ func scanName(dst []byte, text string) (n int, h hash, ok bool) {
 	}
 }
 
+// hashOf returns the hash of a name that need not be an identifier: the same as
+// scanName for those that are.
+func hashOf(name string) hash {
+	h := nameSeed
+	for len(name) >= 8 {
+		h = h.word(firstWord(name))
+		name = name[8:]
+	}
+	return h.word(lastWord(name))
+}
+
 // firstWord returns the first eight bytes of a text as a little-endian number:
 // zeros stand for what it lacks.
 func firstWord(s string) uint64 {

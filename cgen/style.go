@@ -219,23 +219,15 @@ type fit struct {
 // where needed, if no alignment counts for more than limit bytes. As decide, it
 // may return a longer stack instead.
 func (p *Plan) fits(t btfdump.Type, limit uint32, stack []btfdump.TypeID) (fit, []btfdump.TypeID, error) {
+	if f, ok := p.fitsPlainly(t, limit); ok {
+		return f, stack, nil
+	}
 	union := t.Kind() == btfdump.KindUnion
 	var end uint64 // of the members so far, in bits
 	f := fit{ok: true, align: 1}
 	waits := false
 	for i := range t.NumMembers() {
 		m, named := t.MemberPlace(i)
-		if s := p.styles[m.Type]; s.decided && named && m.BitSize == 0 && !union && !waits && uint64(m.BitOffset) >= end {
-			// As nearly all are; what follows would come to the same.
-			a := min(s.align(), limit)
-			unit := uint64(a) * 8
-			at := uint64(m.BitOffset)
-			f.ok = f.ok && at&(unit-1) == 0
-			f.padded = f.padded || alignUp(end, unit) != at
-			f.align = max(f.align, a)
-			end = at + uint64(s.size)*8
-			continue
-		}
 		v, first, err := p.learn(m.Type)
 		if first != 0 {
 			stack = append(stack, first)
@@ -281,9 +273,51 @@ func (p *Plan) fits(t btfdump.Type, limit uint32, stack []btfdump.TypeID) (fit, 
 	if end > uint64(t.Size())*8 {
 		return fit{}, stack, errTooFar
 	}
+	f.finish(t, end)
+	return f, stack, nil
+}
+
+// finish takes account of a record's end; that of its members is given in bits.
+func (f *fit) finish(t btfdump.Type, end uint64) {
 	f.padded = f.padded || alignUp(end, uint64(f.align)*8) != uint64(t.Size())*8
 	f.ok = f.ok && t.Size()&(f.align-1) == 0
-	return f, stack, nil
+}
+
+// fitsPlainly is what fits comes to for most records: structs whose members have
+// names, are no bitfields, and hold no record that has not been decided. For
+// others, ok is false.
+func (p *Plan) fitsPlainly(t btfdump.Type, limit uint32) (f fit, ok bool) {
+	if t.Kind() != btfdump.KindStruct {
+		return fit{}, false
+	}
+	styles := p.styles
+	var end, misplaced, gaps uint64 // in bits; the latter two are 0 if there is none
+	align := uint32(1)
+	plain := true
+	for m, named := range t.Places() {
+		s := styles[m.Type]
+		if !s.decided {
+			_, _, _ = p.learn(m.Type) // fits finds out what is in the way, if anything is
+			s = styles[m.Type]
+		}
+		at := uint64(m.BitOffset)
+		if !s.decided || !named || m.BitSize != 0 || at < end {
+			plain = false
+			break
+		}
+		a := min(s.align(), limit)
+		unit := uint64(a) * 8
+		misplaced |= at & (unit - 1)
+		gaps |= alignUp(end, unit) ^ at
+		align = max(align, a)
+		end = at + uint64(s.size)*8
+	}
+	if !plain || end > uint64(t.Size())*8 {
+		return fit{}, false
+	}
+	f = fit{ok: misplaced == 0, padded: gaps != 0, align: align}
+	f.finish(t, end)
+	return f, true
 }
 
 // unionAlign returns the alignment that gives a union of aligned members its

@@ -1,7 +1,5 @@
 package cgen
 
-import "slices"
-
 // isIdentifier reports whether a name from the input may be printed as a C
 // identifier. Names that fail this never reach the output.
 func isIdentifier(s string) bool {
@@ -69,6 +67,13 @@ func wordSet(lists ...[]string) map[string]bool {
 }
 
 var (
+	keywordCXXIndex = func() map[string]int {
+		m := make(map[string]int)
+		for i, w := range keywordsCXX {
+			m[w] = i
+		}
+		return m
+	}()
 	keywordSet    = wordSet(keywords)
 	keywordC23Set = wordSet(keywordsC23)
 	builtinSet    = wordSet(builtinNames)
@@ -114,10 +119,12 @@ func isBuiltin(s string) bool { return builtinShapes.mayHave(s) && builtinSet[s]
 // keywordCXX returns the index of a C++ keyword in keywordsCXX, -1 for other
 // words.
 func keywordCXX(s string) int {
-	if !keywordCXXShapes.mayHave(s) {
-		return -1
+	if keywordCXXShapes.mayHave(s) {
+		if i, ok := keywordCXXIndex[s]; ok {
+			return i
+		}
 	}
-	return slices.Index(keywordsCXX[:], s)
+	return -1
 }
 
 // standardType is a typedef of stddef.h or stdint.h.
