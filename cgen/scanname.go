@@ -20,18 +20,27 @@ const nameRoom = 4096 + 8
 // of no use.
 func scanName(dst []byte, text string) (n int, h hash, ok bool) {
 	h = nameSeed
-	for rest := text; ; rest = rest[8:] {
-		word := firstWord(rest)
-		binary.LittleEndian.PutUint64(dst[n:], word)
-		if other := notIdentifier(word); other != 0 {
-			at := bits.TrailingZeros64(other) &^ 7 // the first bit of the first such byte
-			n += at / 8
-			h = h.word(word & (1<<at - 1))
-			return n, h, word>>at&0xff == 0 && n > 0 && !isDigit(text[0])
+	rest := text
+	var word, other uint64
+	for len(rest) >= 8 {
+		// firstWord(rest), which the compiler would call
+		word = uint64(rest[0]) | uint64(rest[1])<<8 | uint64(rest[2])<<16 | uint64(rest[3])<<24 |
+			uint64(rest[4])<<32 | uint64(rest[5])<<40 | uint64(rest[6])<<48 | uint64(rest[7])<<56
+		binary.LittleEndian.PutUint64(dst, word)
+		if other = notIdentifier(word); other != 0 {
+			break
 		}
 		h = h.word(word)
-		n += 8
+		rest, dst = rest[8:], dst[8:]
 	}
+	if other == 0 {
+		word = lastWord(rest)
+		binary.LittleEndian.PutUint64(dst, word)
+		other = notIdentifier(word)
+	}
+	at := bits.TrailingZeros64(other) &^ 7 // the first bit of the first such byte
+	n = len(text) - len(rest) + at/8
+	return n, h.word(word & (1<<at - 1)), word>>at&0xff == 0 && n > 0 && !isDigit(text[0])
 }
 
 // hashOf returns the hash of a name that need not be an identifier: the same as
