@@ -16,8 +16,9 @@ type reference struct {
 const referenceText = 58
 
 // references remembers how types are written, each in a place that its ID
-// decides, until another type takes that.
-type references [4096]reference
+// decides, until another type takes that. More places would find more, but each
+// page of memory takes as long as printing dozens of types anew.
+type references [1024]reference
 
 // find returns how a type is written; nil if that is not known.
 func (r *references) find(id btfdump.TypeID) *reference {
