@@ -40,6 +40,15 @@ func sample(b *btftest.Builder) {
 	b.FwdStruct("unknown")
 }
 
+// sampleView returns the view of the sample.
+func sampleView(t testing.TB, order binary.AppendByteOrder) *btfdump.View {
+	t.Helper()
+	b := btftest.New()
+	b.Order = order
+	sample(b)
+	return view(t, b.Bytes())
+}
+
 // hostile are blobs that New lets pass. Each gives Go code, or an error with
 // the text given.
 var hostile = map[string]struct {
@@ -229,6 +238,9 @@ func FuzzGenerate(f *testing.F) {
 		f.Add(b.Bytes(), "*")
 	}
 	f.Add(btftest.Corpus(f, "btf_testmod.distilled-base"), "task_*")
+	// Reading the standard library takes seconds, on a busy machine more than the
+	// ten after which an input counts as hung: so not on the time of the first.
+	typeCheck(f, generate(f, sampleView(f, binary.LittleEndian), nil, gogen.Options{}), "amd64")
 	f.Fuzz(func(t *testing.T, raw []byte, pattern string) {
 		v, err := btfdump.New(raw)
 		if err != nil {
