@@ -19,9 +19,9 @@ type printer struct {
 	guards  []byte
 	helpers helpers
 	err     error
-	used    map[string]bool // names in the current record
-	leaves  []string        // Go names of the current record's leaves
-	sites   []site          // types without a name in C that wait to be printed
+	used    map[string]int // names in the current record, and which number to try behind each
+	leaves  []string       // Go names of the current record's leaves
+	sites   []site         // types without a name in C that wait to be printed
 	rows    rows
 }
 
@@ -36,7 +36,7 @@ type site struct {
 }
 
 func newPrinter(p *plan) *printer {
-	return &printer{plan: p, used: make(map[string]bool), bool_: p.helper("Bool"), ptr: p.helper("Ptr")}
+	return &printer{plan: p, used: make(map[string]int), bool_: p.helper("Bool"), ptr: p.helper("Ptr")}
 }
 
 func (p *plan) helper(name string) string { return helperName(p.opts.Prefix, name) }
@@ -61,6 +61,15 @@ func (p *printer) count(id btfdump.TypeID, n int) {
 	if p.printed.Add(int64(n)) > p.limit {
 		p.fail(id, errTooMuch)
 	}
+}
+
+// tooMuch ends a declaration that alone is over the limit: names stored once can
+// be printed often.
+func (p *printer) tooMuch(id btfdump.TypeID) bool {
+	if int64(len(p.out)+len(p.rows.text)+len(p.guards)) > p.limit {
+		p.fail(id, errTooMuch)
+	}
+	return p.err != nil
 }
 
 func (p *printer) fail(id btfdump.TypeID, err error) {
