@@ -37,6 +37,12 @@ func sample(b *btftest.Builder) {
 	b.Enum("none", 4)
 	b.Enum64("Node", 8, btftest.Val("Ptr", uint64(1)<<40), btftest.Val("node_", 3))
 	b.Var("v", u32, btftest.Global)
+	b.Var("config", b.Array(inner, u32, 3), btftest.Global)
+	b.Var("mode", b.Volatile(anonymous), btftest.Static)
+	b.Var("state", node, btftest.Global)
+	counts := b.Var("counts", b.Struct("", 24, btftest.Field("type", pointer, 0), btftest.Field("key", b.Ptr(inner), 64),
+		btftest.Field("value", b.Ptr(b.Array(union, u32, 2)), 128)), btftest.Global)
+	b.Datasec(".maps", 24, btftest.SecVar{Type: counts, Size: 24})
 	b.FwdStruct("unknown")
 }
 

@@ -40,6 +40,8 @@ type names struct {
 	owner map[btfdump.TypeID]btfdump.TypeID
 	// valueName are the names of enumerators whose own name is taken.
 	valueName map[enumeratorID]string
+
+	maps map[btfdump.TypeID]bool // variables that define maps
 }
 
 type enumeratorID struct {
@@ -55,10 +57,11 @@ const (
 	rankUnion
 	rankEnum
 	rankTypedef
+	rankVariable
 	rankNone
 )
 
-var rankWords = [...]string{"struct", "union", "enum", "typedef"}
+var rankWords = [...]string{"struct", "union", "enum", "typedef", "var"}
 
 func rankOf(t btfdump.Type) kindRank {
 	switch t.Kind() {
@@ -70,6 +73,8 @@ func rankOf(t btfdump.Type) kindRank {
 		return rankEnum
 	case btfdump.KindTypedef:
 		return rankTypedef
+	case btfdump.KindVar:
+		return rankVariable
 	}
 	return rankNone
 }
@@ -91,6 +96,7 @@ func newNames(v *btfdump.View, prefix string, rename map[string]string) (*names,
 		anon:      make(map[btfdump.TypeID]btfdump.TypeID),
 		owner:     make(map[btfdump.TypeID]btfdump.TypeID),
 		valueName: make(map[enumeratorID]string),
+		maps:      mapVariables(v),
 	}
 	claimed := make(chan *claims)
 	go func() { claimed <- claimEnumerators(v) }()
@@ -169,6 +175,9 @@ func (n *names) candidates() []candidate {
 		name := t.Name()
 		if !isIdentifier(name) {
 			continue // refused where it is used
+		}
+		if r == rankVariable && !slices.ContainsFunc(holds(n.view, t, n.maps[t.ID()]), func(h held) bool { return isNameless(n.view, h.typ) }) {
+			continue // no type is called after it
 		}
 		b = appendCamel(b[:0], name)
 		all = append(all, candidate{string(b), name, t.ID(), r})
@@ -421,7 +430,7 @@ func (r *renamer) types(n *names, all []candidate) error {
 				continue
 			}
 			if r.used[key] {
-				return fmt.Errorf("%q names several types: say which with struct, union, enum or typedef before it, if they are of different kinds", key)
+				return fmt.Errorf("%q names several types: say which with struct, union, enum, typedef or var before it, if they are of different kinds", key)
 			}
 			r.used[key] = true
 			r.check(n, name)

@@ -28,11 +28,10 @@ type printer struct {
 // A site is a type without a name in C, which is called after the member that
 // has it.
 type site struct {
-	name   string
-	member string // in C
-	parent string // in Go
-	id     btfdump.TypeID
-	depth  int
+	name  string
+	what  string // for the comment
+	id    btfdump.TypeID
+	depth int
 }
 
 func newPrinter(p *plan) *printer {
@@ -102,6 +101,8 @@ func (p *printer) unit(u unit) {
 		p.constants(u.id, "")
 	case unitAlias:
 		p.alias(u.name, t)
+	case unitVariable:
+		p.variable(u.name, t)
 	}
 	for len(p.sites) > 0 && p.err == nil {
 		s := p.sites[0]
@@ -110,11 +111,10 @@ func (p *printer) unit(u unit) {
 			p.fail(s.id, errNesting)
 			return
 		}
-		what := "the type of " + s.member + " in " + s.parent
 		if p.view.Type(s.id).Kind().IsEnum() {
-			p.enum(s.name, s.id, what)
+			p.enum(s.name, s.id, s.what)
 		} else {
-			p.record(s.name, s.id, what, s.depth)
+			p.record(s.name, s.id, s.what, s.depth)
 		}
 		// The budget counts them at once: they can multiply.
 		p.count(u.id, len(s.name)+256)
@@ -141,15 +141,15 @@ func (p *printer) alias(name string, t btfdump.Type) {
 	p.goType(&v, name+"_Element")
 	p.add("\n")
 	if v.namer == 0 && (v.class == classRecord || v.class == classEnum) {
-		p.site(&v, name+"_Element", t.Name(), name, 0)
+		p.site(&v, name+"_Element", "the type of "+t.Name()+" in "+name, 0)
 	}
 }
 
 // site notes that a type has to be printed which the value has, and which has
 // no name of its own.
-func (p *printer) site(v *value, name, member, parent string, depth int) {
+func (p *printer) site(v *value, name, what string, depth int) {
 	if v.namer == 0 && (v.class == classRecord || v.class == classEnum) {
-		p.sites = append(p.sites, site{name, member, parent, v.id, depth})
+		p.sites = append(p.sites, site{name, what, v.id, depth})
 	}
 }
 

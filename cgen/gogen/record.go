@@ -75,7 +75,9 @@ func (p *printer) record(name string, id btfdump.TypeID, what string, depth int)
 			return
 		}
 		f := &l.leaves[i]
-		p.site(&f.value, name+"_"+p.leaves[i], f.name, name, depth+1)
+		if f.value.namer == 0 {
+			p.site(&f.value, name+"_"+p.leaves[i], "the type of "+f.name+" in "+name, depth+1)
+		}
 		r.accessors(i)
 	}
 	r.codec()
