@@ -173,6 +173,9 @@ func TestHostile(t *testing.T) {
 				if !errors.As(err, &typeErr) {
 					t.Errorf("the error %q names no type", err)
 				}
+				if len(err.Error()) > 300 {
+					t.Errorf("the error has %d characters: %.300s...", len(err.Error()), err)
+				}
 				return
 			}
 			if err != nil {

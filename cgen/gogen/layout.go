@@ -197,6 +197,9 @@ func (c *layouter) flatten(l *layout, outer, t btfdump.Type, base uint64, depth 
 			return errTooMuch
 		}
 		v, err := c.value(m.Type)
+		if known := (*TypeError)(nil); errors.As(err, &known) {
+			return err // of a record that this one holds, which it names
+		}
 		if err != nil {
 			return fmt.Errorf("member %q: %w", m.Name, err)
 		}
