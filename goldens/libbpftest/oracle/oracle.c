@@ -58,7 +58,7 @@ long syscall(long number, ...)
 	return -1;
 }
 
-static char log_text[4096];
+static char log_text[1 << 20];
 static size_t log_length;
 
 // keep_log keeps what libbpf warns of, without tabs and line ends.
@@ -85,12 +85,13 @@ static void clear_log(void)
 	log_text[0] = 0;
 }
 
+// print_log prints the end of the log.
 static void print_log(int error)
 {
-	size_t i;
+	size_t i = log_length > 600 ? log_length - 600 : 0;
 
 	printf("%d\t", error);
-	for (i = 0; i < log_length; i++)
+	for (; i < log_length; i++)
 		putchar(log_text[i] == '\n' || log_text[i] == '\t' ? ' ' : log_text[i]);
 	putchar('\n');
 }
@@ -115,13 +116,16 @@ static struct bpf_object *open_object(const char *path, const char *btf)
 }
 
 // blamed returns the program that libbpf's log blames for a failure, NULL if it
-// blames none.
+// blames none. That is the last one: libbpf also warns of instructions that it
+// poisons, and goes on.
 static struct bpf_program *blamed(struct bpf_object *object)
 {
-	const char *at = strstr(log_text, "prog '");
+	const char *at = NULL, *next = log_text;
 	struct bpf_program *program;
 	char name[256];
 
+	while ((next = strstr(next, "prog '")))
+		at = next++;
 	if (!at || sscanf(at, "prog '%255[^']'", name) != 1)
 		return NULL;
 	bpf_object__for_each_program(program, object)

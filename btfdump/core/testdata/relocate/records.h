@@ -197,7 +197,8 @@ struct list {
 	int value;
 } RECORD;
 
-// Behind so many pointers that libbpf gives up on the type.
+// libbpf gives up on types behind 32 pointers.
+typedef int *******************************pointers_31;
 typedef int ********************************pointers_32;
 typedef int *********************************pointers_33;
 typedef int (*(*(*nested_functions)(int (*)(char)))(struct list *, long))(enum color);
