@@ -61,14 +61,16 @@ func readFile(t testing.TB, path string) string {
 	return string(raw)
 }
 
+// A variant is a clang, and the instruction set that it is to use.
+type variant struct {
+	clang clangtest.Clang
+	cpu   string
+}
+
 // matrixObjects compiles a source in testdata/relocate with every clang, for
 // the instructions that each of them has to offer.
 func matrixObjects(t *testing.T, target, source string) []matrixObject {
 	t.Helper()
-	type variant struct {
-		clang clangtest.Clang
-		cpu   string
-	}
 	var variants []variant
 	for _, c := range clangtest.Compilers(t) {
 		variants = append(variants, variant{c, "v3"})
@@ -77,6 +79,17 @@ func matrixObjects(t *testing.T, target, source string) []matrixObject {
 	if c := clangtest.Newest(t); c.Major >= 18 {
 		variants = append(variants, variant{c, "v4"}) // stores of constants
 	}
+	return compileVariants(t, target, source, variants)
+}
+
+// newestObject is the one of the newest clang alone.
+func newestObject(t *testing.T, target, source string) []matrixObject {
+	t.Helper()
+	return compileVariants(t, target, source, []variant{{clangtest.Newest(t), "v3"}})
+}
+
+func compileVariants(t *testing.T, target, source string, variants []variant) []matrixObject {
+	t.Helper()
 	objects := make([]matrixObject, len(variants))
 	files := map[string]string{"main.c": readFile(t, "testdata/relocate/"+source), "records.h": readFile(t, "testdata/relocate/records.h")}
 	inParallel(len(variants), func(i int) {
