@@ -1,29 +1,23 @@
 #!/usr/bin/env bash
-# Tries btfgen on the programs of bcc's libbpf-tools: some 60 tools that people run.
+# Keeps a cache of the BPF objects of bcc's libbpf-tools, programs that people
+# run, to try btfgen on:
 #
-#   libbpf-tools.sh fetch             download Debian's source package of them
-#   libbpf-tools.sh build [KERNEL]    compile each against btfgen's header of KERNEL
-#   libbpf-tools.sh table [GLOB...]   check, slim and minimise each on the kernels
-#                                     of corpus.sh's cache, and compare with bpftool
-#   libbpf-tools.sh path              print where the objects are
-#
-# KERNEL is one of corpus.sh's (corpus.sh list), or a file with BTF. The default is
-# the newest one with the ABI of this machine that all tools compile for.
+#   libbpf-tools.sh fetch    download Debian's package of them, and its source
+#   libbpf-tools.sh path     print where the cache is
 #
 # All is kept in corpus.sh's cache, under libbpf-tools/:
 #
-#   src/           the package, unpacked
-#   KERNEL/        vmlinux.h, NAME.bpf.o of each tool, and NAME.log of those that
-#                  don't compile
+#   objects/       NAME.bpf.o of each tool, as Debian compiled it
+#   src/           the source package, unpacked, if the archive has it
 #
-# apt is run with a configuration of its own (scripts/corpus/apt.sh): the machine's
-# stays as it is. dpkg-source checks the package's signature-covered sums.
+# They are those of Debian's suite $SUITE, trixie if it is not set. apt is run with a
+# configuration of its own (scripts/corpus/apt.sh): the machine's stays as it is.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 keyring=${BTFGEN_CORPUS_KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg}
 cache=${BTFGEN_CORPUS:-${XDG_CACHE_HOME:-$HOME/.cache}/btfgen-corpus}
 tools=$cache/libbpf-tools
-suite=${SUITE:-sid}
+suite=${SUITE:-trixie}
 
 fail() {
 	echo "libbpf-tools.sh: $*" >&2
@@ -42,19 +36,37 @@ need() { # need COMMAND:PACKAGE...
 	[ ${#missing[@]} = 0 ] || fail "needs packages that are missing: sudo apt-get install -y ${missing[*]}"
 }
 
+# update TYPE: has apt read the lists of packages (deb) or sources (deb-src).
+update() {
+	local dir=$cache/apt/$suite-tools-$1
+	configure "$dir" "$suite" amd64 "$1"
+	apt-get -q update --error-on=any >"$dir/log" 2>&1 || fail "apt-get update: $(sed -n 's/^E: *//p' "$dir/log" | head -n 1)"
+}
+
 fetch() {
-	local dir=$cache/apt/$suite-source mirror machine
-	need apt-get:apt dpkg-source:dpkg-dev xz:xz-utils
+	local mirror machine
+	need apt-get:apt dpkg-deb:dpkg dpkg-source:dpkg-dev xz:xz-utils go:golang-go
 	[ -r "$keyring" ] || fail "needs a package that is missing: sudo apt-get install -y debian-archive-keyring"
 	find_archive
-	configure "$dir" "$suite" amd64 deb-src
-	apt-get -q update --error-on=any >"$dir/log" 2>&1 || fail "apt-get update: $(sed -n 's/^E: *//p' "$dir/log" | head -n 1)"
-	mkdir -p "$tools/package"
-	(cd "$tools/package" && apt-get -qq --download-only source bpfcc) || fail "apt-get source bpfcc failed"
-	rm -rf "$tools/src" "$tools/src.new"
-	dpkg-source --no-check -x "$tools"/package/*.dsc "$tools/src.new" >/dev/null
-	mv "$tools/src.new" "$tools/src"
-	echo "$(cd "$tools/src/libbpf-tools" && ls -- *.bpf.c | wc -l) tools in $tools/src/libbpf-tools"
+	rm -rf "$tools"/*.new
+	mkdir -p "$tools/package.new" "$tools/objects.new"
+
+	update deb
+	(cd "$tools/package.new" && apt-get -qq download libbpf-tools) || fail "apt-get download libbpf-tools failed"
+	dpkg-deb -x "$tools"/package.new/libbpf-tools_*.deb "$tools/package.new/files"
+	(cd "$here/.." && go run ./scripts/libbpftools "$tools/objects.new" "$tools"/package.new/files/usr/sbin/*)
+	rm -rf "$tools/objects" && mv "$tools/objects.new" "$tools/objects"
+	echo "$(find "$tools/objects" -name '*.bpf.o' | wc -l) objects in $tools/objects"
+
+	update deb-src
+	if (cd "$tools/package.new" && apt-get -qq --download-only source bpfcc); then
+		dpkg-source --no-check -x "$tools"/package.new/*.dsc "$tools/src.new" >/dev/null # apt has checked it
+		rm -rf "$tools/src" && mv "$tools/src.new" "$tools/src"
+		echo "$(find "$tools/src/libbpf-tools" -name '*.bpf.c' | wc -l) sources in $tools/src/libbpf-tools"
+	else
+		echo "libbpf-tools.sh: the archive has no source package to download: there are the compiled objects alone" >&2
+	fi
+	rm -rf "$tools/package.new"
 }
 
 command=${1:-help}

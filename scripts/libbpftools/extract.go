@@ -41,7 +41,7 @@ func bpfObject(data []byte) ([]byte, error) {
 	if f.Machine != elf.EM_BPF || f.Class != elf.ELFCLASS64 {
 		return nil, fmt.Errorf("is for %s", f.Machine)
 	}
-	start := f.ByteOrder.Uint64(data[40:])                                             // e_shoff
+	start := f.ByteOrder.Uint64(data[40:])                                                // e_shoff
 	size := uint64(f.ByteOrder.Uint16(data[58:])) * uint64(f.ByteOrder.Uint16(data[60:])) // e_shentsize, e_shnum
 	if end := start + size; end >= start && end <= uint64(len(data)) {
 		return data[:end], nil
