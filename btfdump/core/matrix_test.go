@@ -225,7 +225,7 @@ func TestRelocateLikeLibbpf(t *testing.T) {
 	t.Logf("%d programs with %d relocations agree with libbpf %d.%d: %d of them poisoned, %d refused; relocations by kind: %v; known differences: %v",
 		a.programs, a.relocations, a.libbpf.Major, a.libbpf.Minor, a.poisoned, a.refused, a.kinds, a.differences)
 	// A difference that is gone is to be struck from the list.
-	if want := map[bool]int{true: 0, false: 2}[a.libbpf.AtLeast(1, 7)]; len(a.differences) != want {
+	if want := map[bool]int{true: 0, false: 1}[a.libbpf.AtLeast(1, 7)]; len(a.differences) != want {
 		t.Errorf("%d kinds of known differences were met, want %d: %v", len(a.differences), want, a.differences)
 	}
 	for kind := core.FieldByteOffset; kind <= core.TypeMatches; kind++ {
@@ -361,7 +361,6 @@ var oldLibbpf = map[string]string{
 	"decayed_shorts":   "loads of an array's size",
 	"decayed_pointers": "loads of an array's size",
 	"decayed_tail":     "loads of an array's size",
-	"floats_f_signed":  "signedness of a float", // of whatever follows its type
 }
 
 // known tells where the machine's libbpf, if it is an old one, is known to do
