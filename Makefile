@@ -88,7 +88,7 @@ corpus-verify: build ## verify the headers of those kernels and their modules (K
 corpus-packages: build ## compare what btfgen reads from those kernels' packages with what other tools do (KERNELS=)
 	go run ./scripts/corpus -packages -btfgen bin/btfgen -kernels '$(KERNELS)' "$$(scripts/corpus.sh path)"
 
-libbpf-tools: ## download the BPF objects of bcc's libbpf-tools, some 50 programs that people run
+libbpf-tools: ## download the BPF objects of bcc's libbpf-tools, some 70
 	scripts/libbpf-tools.sh fetch
 
 clean: ## remove what was built
