@@ -18,7 +18,7 @@ KERNELS     ?= *
 CLANG       ?=
 EACH        ?= 24
 
-.PHONY: help build vmlinux.h tools test lint cross goldens generate generate-check fuzz bench bench-core bench-packages bench-verify corpus corpus-verify corpus-packages clean
+.PHONY: help build vmlinux.h tools test lint cross goldens generate generate-check fuzz bench bench-core bench-packages bench-verify corpus corpus-verify corpus-packages libbpf-tools clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z.-]*\):.*## /\1	/p' Makefile | expand -t 18
@@ -87,6 +87,9 @@ corpus-verify: build ## verify the headers of those kernels and their modules (K
 
 corpus-packages: build ## compare what btfgen reads from those kernels' packages with what other tools do (KERNELS=)
 	go run ./scripts/corpus -packages -btfgen bin/btfgen -kernels '$(KERNELS)' "$$(scripts/corpus.sh path)"
+
+libbpf-tools: ## download the BPF objects of bcc's libbpf-tools, some 70
+	scripts/libbpf-tools.sh fetch
 
 clean: ## remove what was built
 	rm -rf bin build vmlinux.h

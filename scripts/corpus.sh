@@ -38,6 +38,8 @@ packages=(
 	"riscv64 linux-image-riscv64"
 )
 
+. "$here/corpus/apt.sh"
+
 fail() {
 	echo "corpus.sh: $*" >&2
 	exit 1
@@ -60,54 +62,6 @@ check_tools() {
 	done
 	[ -r "$keyring" ] || missing+=(debian-archive-keyring)
 	[ ${#missing[@]} = 0 ] || fail "needs packages that are missing: sudo apt-get install -y ${missing[*]}"
-}
-
-# find_mirror prints the URL of the Debian archive that the machine uses.
-find_mirror() {
-	local mirror=${BTFGEN_CORPUS_MIRROR:-}
-	if [ -z "$mirror" ]; then
-		# shellcheck disable=SC2016 # apt expands it
-		mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
-	fi
-	[ -n "$mirror" ] || fail "apt on this machine knows no Debian archive: run apt-get update, or set BTFGEN_CORPUS_MIRROR to a mirror's URL"
-	echo "${mirror%/}"
-}
-
-# configure SUITE ARCH: makes an apt configuration for that suite and
-# architecture, without any package installed, and has all apt commands use it.
-configure() {
-	local dir=$cache/apt/$1-$2
-	mkdir -p "$dir/lists/partial" "$dir/archives/partial" "$dir/parts" "$dir/preferences.d"
-	: >"$dir/status"
-	echo "deb [signed-by=$keyring] $mirror $1 main" >"$dir/sources.list"
-	{
-		# How to reach the archive (proxies, certificates and the like) is the machine's affair.
-		echo "$machine"
-		cat <<-EOF
-			Dir "$dir";
-			Dir::State "$dir";
-			Dir::State::lists "$dir/lists";
-			Dir::State::status "$dir/status";
-			Dir::Cache "$dir";
-			Dir::Cache::archives "$dir/archives";
-			Dir::Etc "$dir";
-			Dir::Etc::sourcelist "$dir/sources.list";
-			Dir::Etc::sourceparts "$dir/parts";
-			Dir::Etc::preferences "/dev/null";
-			Dir::Etc::preferencesparts "$dir/preferences.d";
-			Dir::Etc::main "/dev/null";
-			Dir::Etc::parts "$dir/parts";
-			Dir::Log "$dir";
-			Dir::Bin::methods "/usr/lib/apt/methods";
-			APT::Architecture "$2";
-			APT::Architectures { "$2"; };
-			APT::Sandbox::User "$(id -un)";
-			Acquire::Languages "none";
-			Acquire::GzipIndexes "true";
-			Acquire::Retries "3";
-		EOF
-	} >"$dir/apt.conf"
-	export APT_CONFIG=$dir/apt.conf
 }
 
 # kernel_packages METAPACKAGE: the packages that it depends on and that hold a
@@ -232,8 +186,7 @@ sizes() {
 fetch() {
 	local globs=("$@") suite row arch package failed=0 chosen=0 updated kernel remark problem mirror machine
 	check_tools
-	mirror=$(find_mirror)
-	machine=$(apt-config dump Acquire | grep -v '^Acquire::IndexTargets') # which would add lists that nothing here reads
+	find_archive
 	mkdir -p "$cache"
 	exec 8>"$cache/lock"
 	flock -n 8 || fail "another fetch is at work on $cache: wait for it"
@@ -248,7 +201,7 @@ fetch() {
 			chosen=$((chosen + 1))
 			kernel='' remark='' problem=''
 			if [ "$updated" != "$arch" ]; then
-				configure "$suite" "$arch"
+				configure "$cache/apt/$suite-$arch" "$suite" "$arch"
 				updated=$arch
 				if ! apt-get -q update --error-on=any >"$cache/apt/$suite-$arch/log" 2>&1; then
 					problem=$(reason "$cache/apt/$suite-$arch/log")

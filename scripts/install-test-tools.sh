@@ -38,6 +38,9 @@ need binutils objcopy
 need gpg gpg
 need gpg-agent gpg-agent
 [ -e /usr/include/bpf/bpf_helpers.h ] || missing+=(libbpf-dev)
+# A program that asks libbpf is compiled and linked.
+need gcc cc gcc clang
+[ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
 
 report() { # what the tests are going to use
 	local c found=()

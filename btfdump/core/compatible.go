@@ -193,9 +193,10 @@ func (c *comparer) matches(local, target btfdump.TypeID, behindPointer bool, lev
 	return false, errTooDeep
 }
 
-// enums says whether the target has all enumerators of the local enum.
+// enums says whether the target has all enumerators of the local enum, and its
+// size.
 func (c *comparer) enums(l, t btfdump.Type) (bool, error) {
-	if l.NumEnumerators() > t.NumEnumerators() {
+	if l.Size() != t.Size() || l.NumEnumerators() > t.NumEnumerators() {
 		return false, nil
 	}
 	for _, want := range l.Enumerators() {

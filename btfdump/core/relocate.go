@@ -153,7 +153,14 @@ func (r *relocator) enumval(kind RelocationKind, local, target *spec) (Result, e
 	}
 	one := func(s *spec) uint64 {
 		step := s.steps[0]
-		return s.view.Type(step.Type).Enumerator(int(step.Index)).Value
+		t := s.view.Type(step.Type)
+		value := t.Enumerator(int(step.Index)).Value
+		if t.Kind() == btfdump.KindEnum {
+			// libbpf reads the 32 bits as signed, whatever the enum is. Compilers
+			// before clang 15 did not say that an enum is signed.
+			value = uint64(int64(int32(uint32(value))))
+		}
+		return value
 	}
 	result.original = one(local)
 	if target == nil {
@@ -169,7 +176,7 @@ type fieldValue struct {
 	value    uint64
 	validate bool           // the object's instruction has that value
 	size     uint64         // of what a load or store of the member moves, in bytes; 0: not to be changed
-	id       btfdump.TypeID // of the member
+	id       btfdump.TypeID // of the member, or of the element of an array
 }
 
 func (r *relocator) field(kind RelocationKind, local, target *spec) (Result, error) {
@@ -236,7 +243,7 @@ func (r *relocator) fieldOf(kind RelocationKind, s *spec) (fieldValue, error) {
 	case FieldByteOffset:
 		f.value = start
 		if m.BitSize == 0 {
-			f.size, f.id = elementSize(s.view, id)
+			f.size, f.id = elementSize(s.view, id), id
 		}
 	case FieldByteSize:
 		f.value = size
@@ -268,7 +275,7 @@ func elementValue(kind RelocationKind, s *spec, id btfdump.TypeID) (fieldValue, 
 	}
 	switch kind {
 	case FieldByteOffset:
-		return fieldValue{value: s.bitOffset / 8, validate: true, size: size, id: id}, nil
+		return fieldValue{value: s.bitOffset / 8, validate: true, size: elementSize(s.view, id), id: id}, nil
 	case FieldByteSize:
 		return fieldValue{value: size, validate: true}, nil
 	}
@@ -290,13 +297,13 @@ func bitfieldUnit(bitOffset, bits, typeSize uint64) (size uint64, ok bool) {
 	return 0, false
 }
 
-// elementSize returns the innermost element of an array, and its size: loads
-// and stores move one. Other types stand for themselves. (libbpf before 1.6
-// took the size of the array, in which no load fits.)
-func elementSize(v *btfdump.View, id btfdump.TypeID) (size uint64, element btfdump.TypeID) {
+// elementSize returns the size of an array's innermost element: loads and stores
+// move one. Other types have their own size. (libbpf before 1.6 took the size of
+// the array, in which no load fits.)
+func elementSize(v *btfdump.View, id btfdump.TypeID) uint64 {
 	for v.Type(id).Kind() == btfdump.KindArray {
 		id = v.Resolve(v.Type(id).Ref())
 	}
-	size, _ = sizeOf(v, id)
-	return size, id
+	size, _ := sizeOf(v, id)
+	return size
 }
