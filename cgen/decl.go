@@ -45,6 +45,9 @@ func (p *printer) braces(t btfdump.Type) {
 	p.indent++
 	c := btfdump.Cursor{Union: t.Kind() == btfdump.KindUnion, Packed: style.packed}
 	for i := range t.NumMembers() {
+		if !p.opts.Members.Has(t.ID(), i) {
+			continue // padding takes its place
+		}
 		m := t.Member(i)
 		inner := t // of an unnamed member
 		if m.Name == "" {

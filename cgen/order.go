@@ -268,6 +268,9 @@ func (o *orderer) members(t btfdump.Type, depth int) error {
 		return errNesting
 	}
 	for i := range t.NumMembers() {
+		if !o.opts.Members.Has(t.ID(), i) {
+			continue
+		}
 		m, named := t.MemberPlace(i)
 		if !named {
 			if o.budget--; o.budget < 0 {

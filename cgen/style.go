@@ -108,6 +108,9 @@ func (p *Plan) decideStyles() {
 				continue
 			}
 			s, err := p.decide(t)
+			if err == nil && p.opts.Members != nil {
+				s, err = p.prunedStyle(t, s)
+			}
 			var inside *TypeError
 			switch {
 			case err == nil:
