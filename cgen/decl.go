@@ -181,6 +181,11 @@ func (p *printer) padding(from, to uint64) {
 		from = to - to%8
 	}
 	for from < to {
+		if words := (to - from) / 64; p.opts.Members != nil && words > 0 && from%64 == 0 {
+			p.wordPadding(words)
+			from += words * 64
+			continue
+		}
 		if macro, bits := paddingMacro(to - from); bits != 0 && from%64 == 0 {
 			p.used.padding = true
 			p.line()

@@ -35,3 +35,43 @@ func (p *Plan) prunedStyle(t btfdump.Type, s recordStyle) (recordStyle, error) {
 	}
 	return s, nil
 }
+
+// paddingSizes are the sizes in bytes of the macros for padding, with what they
+// are called.
+var paddingSizes = []struct {
+	bytes uint64
+	macro string
+}{{bitsPad4K / 8, macroPad4096}, {512, macroPad512}, {bitsPad64 / 8, macroPad64}}
+
+// maxOnLine is how many macros are put on a line.
+const maxOnLine = 6
+
+// wordPadding prints padding of so many 64-bit words, at a multiple of their
+// size. Records that keep some of their members are mostly padding: it takes few
+// lines.
+func (p *printer) wordPadding(words uint64) {
+	for _, size := range paddingSizes {
+		for n := 8 * words / size.bytes; n > 0; {
+			p.used.padding = true
+			p.line()
+			for i := range min(n, maxOnLine) {
+				if i > 0 {
+					p.out = append(p.out, ' ')
+				}
+				p.text(size.macro)
+			}
+			p.out = append(p.out, '\n')
+			words -= min(n, maxOnLine) * size.bytes / 8
+			n -= min(n, maxOnLine)
+		}
+	}
+	if words == 0 {
+		return
+	}
+	p.line()
+	p.text("long long: 64")
+	for range words - 1 {
+		p.text(", : 64")
+	}
+	p.text(";\n")
+}

@@ -24,6 +24,8 @@ type Options struct {
 	Target string
 	// Flags are more flags for the compiler, such as -D or -I.
 	Flags []string
+	// Members are those that the header's records keep; nil stands for all.
+	Members *btfdump.MemberSet
 	// Fast leaves out reading back: bitfields, types of members, targets of
 	// typedefs, prototypes and relocations are not compared then.
 	Fast bool
