@@ -88,18 +88,19 @@ func decode(data []byte, order binary.ByteOrder) []Instruction {
 }
 
 // appendTo encodes the instruction.
-func (i Instruction) appendTo(b []byte, order binary.AppendByteOrder) []byte {
+func (i Instruction) appendTo(b []byte, order binary.ByteOrder) []byte {
 	low, high := i.Dst&15, i.Src&15
-	if order == binary.AppendByteOrder(binary.BigEndian) {
+	if order == binary.BigEndian {
 		low, high = high, low
 	}
-	b = append(b, i.Opcode, low|high<<4)
-	b = order.AppendUint16(b, uint16(i.Offset))
-	return order.AppendUint32(b, uint32(i.Constant))
+	b = append(b, i.Opcode, low|high<<4, 0, 0, 0, 0, 0, 0)
+	order.PutUint16(b[len(b)-6:], uint16(i.Offset))
+	order.PutUint32(b[len(b)-4:], uint32(i.Constant))
+	return b
 }
 
 // Encode returns the instructions as bytes.
-func Encode(code []Instruction, order binary.AppendByteOrder) []byte {
+func Encode(code []Instruction, order binary.ByteOrder) []byte {
 	b := make([]byte, 0, len(code)*InstructionSize)
 	for _, i := range code {
 		b = i.appendTo(b, order)
