@@ -2,6 +2,7 @@ package core
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -14,6 +15,9 @@ import (
 type Needs struct {
 	// Types have to be defined. Each is there once, sorted by name.
 	Types []TypeName
+	// Variables are those of Types that variables hold: keys and values of maps
+	// too. Their members can be used without a relocation that tells of it.
+	Variables []TypeName
 	// Accesses are the members that are used, in the order of the object's
 	// relocations.
 	Accesses []MemberAccess
@@ -56,33 +60,32 @@ type MemberAccess struct {
 func (o *Object) Needs(declared func(TypeName) bool, static bool) *Needs {
 	w := needsWalk{view: o.View, declared: declared, seen: o.View.NewSet(), types: make(map[TypeName]bool), names: make(map[string]bool)}
 	for t := range o.View.All() {
-		switch t.Kind() {
-		case btfdump.KindFunc:
-			if t.Linkage() == btfdump.LinkageStatic && !static {
-				continue
-			}
+		if t.Kind() == btfdump.KindVar && t.Linkage() != btfdump.LinkageExtern {
+			w.visit(t.Ref())
+		}
+	}
+	w.needs.Variables = slices.SortedFunc(maps.Keys(w.types), compareNames)
+	for t := range o.View.All() {
+		switch {
+		case t.Kind() == btfdump.KindVar:
+			w.visit(t.Ref())
+		case t.Kind() == btfdump.KindFunc && (t.Linkage() != btfdump.LinkageStatic || static):
 			if t.Linkage() == btfdump.LinkageExtern {
 				w.names[t.Name()] = true
 			}
-			w.visit(t.Ref())
-		case btfdump.KindVar:
 			w.visit(t.Ref())
 		}
 	}
 	for i := range o.Relocations {
 		w.relocation(&o.Relocations[i])
 	}
-	for name := range w.types {
-		w.needs.Types = append(w.needs.Types, name)
-	}
-	slices.SortFunc(w.needs.Types, func(a, b TypeName) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
-	})
-	for name := range w.names {
-		w.needs.Names = append(w.needs.Names, name)
-	}
-	slices.Sort(w.needs.Names)
+	w.needs.Types = slices.SortedFunc(maps.Keys(w.types), compareNames)
+	w.needs.Names = slices.Sorted(maps.Keys(w.names))
 	return &w.needs
+}
+
+func compareNames(a, b TypeName) int {
+	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Kind, b.Kind))
 }
 
 type needsWalk struct {

@@ -190,7 +190,8 @@ func isELF(path string) (bool, error) {
 }
 
 // addObjects adds what objects need: the types of the kernel's that they mention,
-// and the members that their relocations use. It returns how many of those the
+// and the members that their relocations use, or all of those of types that
+// variables hold. It returns how many of those the
 // kernel does not have, in words: programs may ask for what only other kernels
 // have.
 func (r slimRequest) addObjects(types *slimTypes, objects []string) (lacking string, err error) {
@@ -206,6 +207,9 @@ func (r slimRequest) addObjects(types *slimTypes, objects []string) (lacking str
 		}
 		needs := object.Needs(types.has, true)
 		types.addNeeds(needs)
+		for _, name := range needs.Variables {
+			types.addDeep(types.find(name))
+		}
 		for _, a := range needs.Accesses {
 			if !a.Whole && !types.reaches(types.find(a.Root), a.Path) {
 				members[a.Root.String()+" "+strings.Join(a.Path, ".")] = true

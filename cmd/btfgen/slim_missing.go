@@ -123,8 +123,10 @@ func (s *slimTypes) addOne(m missing, level certainty, d verify.Diagnostic, text
 		switch {
 		case m.line > 0:
 			return s.addNamed(s.declaredAt(text, m.line), m.member)
-		case m.tag == "":
+		case m.tag == "" && s.view.Type(s.index.Ordinary[m.ordinary]).Kind() == btfdump.KindTypedef:
 			id = s.index.Ordinary[m.ordinary]
+		case m.tag == "": // for offsetof, records are called so too
+			id = s.index.Tags[m.ordinary]
 		}
 		isNew, found := s.addPath(id, []string{m.member})
 		if !found {
