@@ -19,7 +19,7 @@ import (
 func headerFlags() []cli.Flag {
 	return append(append(inputFlags(), []cli.Flag{
 		&cli.StringFlag{Name: "format", Usage: "make `FORMAT`, whatever OUTPUT is called: a C header (h), Go types (go) or BTF (btf)"},
-		&cli.StringSliceFlag{Name: "for", Usage: "only what a BPF `OBJECT` needs of the kernel; repeatable"},
+		&cli.StringSliceFlag{Name: "for", Usage: "only what a BPF `OBJECT` needs of the kernel; for headers also a source file; repeatable"},
 		&cli.BoolFlag{Name: "no-kfuncs", Usage: "leave out the prototypes of kfuncs"},
 		&cli.StringFlag{Name: "spdx", Usage: "name the header's licence in its first line, by an SPDX `ID`"},
 		&cli.BoolFlag{Name: "no-provenance", Usage: "leave out the comment that says what the header was made from"},
@@ -49,6 +49,9 @@ type headerRequest struct {
 func header(c *cli.Context) error {
 	if c.IsSet("for") {
 		return forObjects(c)
+	}
+	if c.IsSet("fields") {
+		return errors.New("--fields keeps the members that a program uses: name the program with --for")
 	}
 	output, what, err := outputName(c.Args().Slice(), c.String("format"))
 	if err != nil {

@@ -39,7 +39,7 @@ func verifyCommand() *cli.Command {
 // compilerFlags are those of verify and of --verify.
 func compilerFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "clang", Usage: "verify with `CLANG`; default: $CLANG, clang, or the newest clang-N; repeatable"},
+		&cli.StringSliceFlag{Name: "clang", Usage: "verify, or compile with --for, with `CLANG`; default: $CLANG, clang, or the newest clang-N; repeatable"},
 		&cli.BoolFlag{Name: "fast", Usage: "verify only sizes, offsets and values, in about a second"},
 	}
 }
