@@ -44,8 +44,11 @@ func (p *printer) braces(t btfdump.Type) {
 	p.text("{\n")
 	p.indent++
 	c := btfdump.Cursor{Union: t.Kind() == btfdump.KindUnion, Packed: style.packed}
+	var gap gap
 	for i := range t.NumMembers() {
-		if !p.opts.Members.Has(t.ID(), i) {
+		kept := p.opts.Members.Has(t.ID(), i)
+		if !kept && !p.isBesideBitfield(t, i) {
+			gap.dropped = true
 			continue // padding takes its place
 		}
 		m := t.Member(i)
@@ -62,21 +65,26 @@ func (p *printer) braces(t btfdump.Type) {
 				return
 			}
 			if c.Next(v.size, v.align, m.BitSize) != uint64(m.BitOffset) {
-				p.padding(c.Bit(), uint64(m.BitOffset))
+				p.fill(&c, gap, uint64(m.BitOffset), m.BitSize != 0)
 				c.Skip(uint64(m.BitOffset))
 			}
 			c.Place(uint64(m.BitOffset), v.size, v.align, m.BitSize)
 		}
-		if m.Name == "" {
+		switch {
+		case !kept:
+			p.unnamedBitfield(m)
+		case m.Name == "":
 			p.unnamed(m.Type, inner)
-		} else {
+		default:
 			p.member(m)
 		}
+		gap = gap.after(m)
 		if p.err != nil {
 			return
 		}
 	}
 	if style.padded {
+		p.endBitfields(&c, gap)
 		p.tail(t, &c, style)
 	}
 	p.indent--

@@ -1,6 +1,10 @@
 package cgen
 
-import "github.com/btfgen/btfgen/btfdump"
+import (
+	"strconv"
+
+	"github.com/btfgen/btfgen/btfdump"
+)
 
 // Records that keep some of their members
 //
@@ -10,6 +14,70 @@ import "github.com/btfgen/btfgen/btfdump"
 // members that are left. So the style that all of its members need is decided
 // first, and changed only where the members that are left no longer align the
 // record, or need padding before them that others were.
+
+// Bitfields that follow one another are one unit for a compiler: clang accesses
+// several at once, and before version 20 as many as there are (see
+// CGRecordLowering::accumulateBitFields). Padding is made of bitfields too, and
+// would join them. So of a run of bitfields, all are printed if one is kept, the
+// others without a name; and a bitfield of width 0 parts the run from padding.
+
+// gap is what lies between two members that are printed.
+type gap struct {
+	dropped       bool // there are members that are not kept
+	afterBitfield bool
+}
+
+func (gap) after(m btfdump.Member) gap { return gap{afterBitfield: m.BitSize != 0} }
+
+// isBesideBitfield reports whether a member is a bitfield in a run of which one
+// is kept.
+func (p *printer) isBesideBitfield(t btfdump.Type, i int) bool {
+	if m, _ := t.MemberPlace(i); m.BitSize == 0 || t.Kind() == btfdump.KindUnion {
+		return false
+	}
+	for _, step := range []int{-1, 1} {
+		for j := i + step; j >= 0 && j < t.NumMembers(); j += step {
+			m, _ := t.MemberPlace(j)
+			if m.BitSize == 0 {
+				break
+			}
+			if p.opts.Members.Has(t.ID(), j) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// unnamedBitfield prints a bitfield that is not kept, in a run of which another
+// one is. Its type may not be declared: a number takes its place.
+func (p *printer) unnamedBitfield(m btfdump.Member) {
+	t := p.view.Type(p.view.Resolve(m.Type))
+	p.line()
+	p.scalar(sizedInt(t.Size(), t.Signed()))
+	p.text(": ", strconv.FormatUint(uint64(m.BitSize), 10), ";\n")
+}
+
+// fill fills the gap before a member.
+func (p *printer) fill(c *btfdump.Cursor, g gap, to uint64, beforeBitfield bool) {
+	p.endBitfields(c, g)
+	if start := to &^ 7; g.dropped && beforeBitfield && start >= c.Bit() {
+		p.padding(c.Bit(), start)
+		p.line()
+		p.text("char: 0;\n")
+		c.Skip(start)
+	}
+	p.padding(c.Bit(), to)
+}
+
+// endBitfields ends a run of bitfields if members that are not kept follow it.
+func (p *printer) endBitfields(c *btfdump.Cursor, g gap) {
+	if g.dropped && g.afterBitfield {
+		p.line()
+		p.text("char: 0;\n")
+		c.Skip(alignUp(c.Bit(), 8))
+	}
+}
 
 // prunedStyle is the style of a record that keeps some of its members, from that
 // of the whole record.

@@ -275,11 +275,6 @@ func (p *slimProgram) try(ctx context.Context, types *slimTypes) (done bool, tex
 			news = append(news, d)
 		}
 	}
-	if os.Getenv("BTFGEN_DEBUG") != "" {
-		for _, d := range news {
-			fmt.Fprintln(os.Stderr, p.rounds, d)
-		}
-	}
 	if types.addMissing(news, p.isHeader, text, p.sourceLine) {
 		return false, nil, nil
 	}
