@@ -44,6 +44,9 @@ type MemberAccess struct {
 	// Path are the names of members that lead from the root to the one that is
 	// used: those of members without a name, and elements of arrays, are left out.
 	Path []string
+	// Place says that the program asks for the member's offset: if that is a
+	// record, what is done with what is in it leaves no trace.
+	Place bool
 	// Whole says that the record is compared as a whole (bpf_core_type_matches),
 	// with all that it holds.
 	Whole bool
@@ -195,6 +198,9 @@ func (w *needsWalk) relocation(r *Relocation) {
 		if m := t.Member(int(step.Index)); m.Name != "" && current != nil {
 			current.Path = append(current.Path, m.Name)
 		}
+	}
+	if current != nil {
+		current.Place = r.Kind == FieldByteOffset
 	}
 	flush()
 }

@@ -211,8 +211,14 @@ func (r slimRequest) addObjects(types *slimTypes, objects []string) (lacking str
 			types.addDeep(types.find(name))
 		}
 		for _, a := range needs.Accesses {
-			if !a.Whole && !types.reaches(types.find(a.Root), a.Path) {
+			if a.Whole {
+				continue
+			}
+			id, found := types.reach(types.find(a.Root), a.Path)
+			if !found {
 				members[a.Root.String()+" "+strings.Join(a.Path, ".")] = true
+			} else if a.Place {
+				types.addInside(id)
 			}
 		}
 	}
@@ -222,11 +228,15 @@ func (r slimRequest) addObjects(types *slimTypes, objects []string) (lacking str
 	return count(len(members), "member that is used is", "members that are used are") + " not in this kernel's types", nil
 }
 
-// reaches reports whether a path leads to a member in the kernel's types.
-func (s *slimTypes) reaches(id btfdump.TypeID, path []string) bool {
+// reach returns the record, or other type, of the member that a path leads to.
+func (s *slimTypes) reach(id btfdump.TypeID, path []string) (member btfdump.TypeID, found bool) {
 	probe := slimTypes{view: s.view, index: s.index, members: btfdump.NewMemberSet()}
-	_, found := probe.addPath(id, path)
-	return found
+	for _, name := range path {
+		if id, _, found = probe.keep(probe.record(id), name); !found {
+			return 0, false
+		}
+	}
+	return probe.record(id), id != 0
 }
 
 // fromSources returns the header with which all source files compile to what

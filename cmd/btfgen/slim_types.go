@@ -179,6 +179,16 @@ func (s *slimTypes) addDeep(id btfdump.TypeID) (isNew bool) {
 	return isNew
 }
 
+// addInside keeps all members of a record and of the records in it, without
+// having it declared for itself.
+func (s *slimTypes) addInside(id btfdump.TypeID) {
+	for inner := range s.view.ClosureOf([]btfdump.TypeID{id}, btfdump.PointersForward, nil).All() {
+		if s.view.Type(inner).Kind().IsRecord() {
+			s.addWhole(inner)
+		}
+	}
+}
+
 // addNamed keeps members of a name that are in records without a name, anywhere
 // inside of the given type.
 func (s *slimTypes) addNamed(id btfdump.TypeID, name string) (isNew bool) {
