@@ -1,7 +1,6 @@
 package main
 
 import (
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -206,17 +205,4 @@ func macroHint(s *slimTypes, diagnostics []verify.Diagnostic) string {
 		}
 	}
 	return ""
-}
-
-// isHeader recognises the generated header among the files of diagnostics.
-func isHeader(names ...string) func(string) bool {
-	return func(path string) bool {
-		base := filepath.Base(path)
-		for _, name := range names {
-			if base == name {
-				return true
-			}
-		}
-		return false
-	}
 }
