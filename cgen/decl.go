@@ -43,6 +43,8 @@ func (p *printer) braces(t btfdump.Type) {
 	}
 	p.text("{\n")
 	p.indent++
+	outer := p.unit
+	p.unit = p.paddingUnit(style)
 	c := btfdump.Cursor{Union: t.Kind() == btfdump.KindUnion, Packed: style.packed}
 	var gap gap
 	for i := range t.NumMembers() {
@@ -87,6 +89,7 @@ func (p *printer) braces(t btfdump.Type) {
 		p.endBitfields(&c, gap)
 		p.tail(t, &c, style)
 	}
+	p.unit = outer
 	p.indent--
 	p.line()
 	p.out = append(p.out, '}')
@@ -189,12 +192,12 @@ func (p *printer) padding(from, to uint64) {
 		from = to - to%8
 	}
 	for from < to {
-		if words := (to - from) / 64; p.opts.Members != nil && words > 0 && from%64 == 0 {
+		if words := (to - from) / 64; p.opts.Members != nil && words > 0 && from%64 == 0 && p.unit == 0 {
 			p.wordPadding(words)
 			from += words * 64
 			continue
 		}
-		if macro, bits := paddingMacro(to - from); bits != 0 && from%64 == 0 {
+		if macro, bits := paddingMacro(to - from); bits != 0 && from%64 == 0 && p.unit == 0 {
 			p.used.padding = true
 			p.line()
 			p.text(macro, "\n")
@@ -206,7 +209,7 @@ func (p *printer) padding(from, to uint64) {
 			kind string
 			bits uint64
 		}{{"long long", 64}, {"int", 32}, {"short", 16}} {
-			if from%unit.bits == 0 && to-from >= unit.bits {
+			if from%unit.bits == 0 && to-from >= unit.bits && (p.unit == 0 || unit.bits <= p.unit) {
 				kind, width = unit.kind, unit.bits
 				break
 			}

@@ -104,6 +104,17 @@ func (p *Plan) prunedStyle(t btfdump.Type, s recordStyle) (recordStyle, error) {
 	return s, nil
 }
 
+// paddingUnit returns the length in bits of the longest bitfield for padding in
+// a record, 0 for no limit. On BPF, unnamed bitfields do not align a record. On
+// ARM they do, and records of a 32-bit kernel can only be verified for a machine
+// with pointers as short as its own.
+func (p *printer) paddingUnit(style recordStyle) uint64 {
+	if p.opts.Members == nil || p.target.PointerSize == 8 {
+		return 0
+	}
+	return 8 * uint64(style.align)
+}
+
 // paddingSizes are the sizes in bytes of the macros for padding, with what they
 // are called.
 var paddingSizes = []struct {

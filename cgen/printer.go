@@ -101,6 +101,7 @@ type printer struct {
 	indent  int
 	layers  []layer   // of the declarators being printed, the outermost first
 	members memberSet // of the record being printed
+	unit    uint64    // the longest bitfield for padding in it, in bits; 0: no limit
 	spare   []memberSet
 	ints    intCache
 	used    used  // by what has been printed so far
