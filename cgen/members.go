@@ -27,7 +27,7 @@ type gap struct {
 	afterBitfield bool
 }
 
-func (gap) after(m btfdump.Member) gap { return gap{afterBitfield: m.BitSize != 0} }
+func (gap) after(m btfdump.Place) gap { return gap{afterBitfield: m.BitSize != 0} }
 
 // isBesideBitfield reports whether a member is a bitfield in a run of which one
 // is kept.
@@ -49,9 +49,57 @@ func (p *printer) isBesideBitfield(t btfdump.Type, i int) bool {
 	return false
 }
 
+// keptMembers prints the members of a record that are kept, and padding up to its
+// end.
+func (p *printer) keptMembers(t btfdump.Type, style recordStyle, c *btfdump.Cursor) {
+	outer := p.unit
+	p.unit = p.paddingUnit(style)
+	defer func() { p.unit = outer }()
+	var gap gap
+	for i := range t.NumMembers() {
+		kept := p.opts.Members.Has(t.ID(), i)
+		if !kept && !p.isBesideBitfield(t, i) {
+			gap.dropped = true
+			continue // padding takes its place
+		}
+		m, named := t.MemberPlace(i)
+		if !named && !p.holdsRecord(m.Type) {
+			continue // padding, which is added where it is needed
+		}
+		if style.is(padded) {
+			v, err := p.value(m.Type)
+			if err != nil {
+				p.fail(err)
+				return
+			}
+			if c.Next(v.size, v.align, m.BitSize) != uint64(m.BitOffset) {
+				p.fill(c, gap, uint64(m.BitOffset), m.BitSize != 0)
+				c.Skip(uint64(m.BitOffset))
+			}
+			c.Place(uint64(m.BitOffset), v.size, v.align, m.BitSize)
+		}
+		switch {
+		case !kept:
+			p.unnamedBitfield(m)
+		case named:
+			p.member(m, t.MemberText(i))
+		default:
+			p.unnamed(m.Type)
+		}
+		if p.err != nil {
+			return
+		}
+		gap = gap.after(m)
+	}
+	if style.is(padded) {
+		p.endBitfields(c, gap)
+		p.tail(t, c, style)
+	}
+}
+
 // unnamedBitfield prints a bitfield that is not kept, in a run of which another
 // one is. Its type may not be declared: a number takes its place.
-func (p *printer) unnamedBitfield(m btfdump.Member) {
+func (p *printer) unnamedBitfield(m btfdump.Place) {
 	t := p.view.Type(p.view.Resolve(m.Type))
 	p.line()
 	p.scalar(sizedInt(t.Size(), t.Signed()))
@@ -98,8 +146,10 @@ func (p *Plan) prunedStyle(t btfdump.Type, s recordStyle) (recordStyle, error) {
 		}
 	}
 	if dropped {
-		s.padded = true
-		s.aligned = s.aligned || !s.packed && align < s.align
+		s.form |= padded
+		if !s.is(packed) && align < s.align() {
+			s.form |= aligned
+		}
 	}
 	return s, nil
 }
@@ -112,7 +162,7 @@ func (p *printer) paddingUnit(style recordStyle) uint64 {
 	if p.opts.Members == nil || p.target.PointerSize == 8 {
 		return 0
 	}
-	return 8 * uint64(style.align)
+	return 8 * uint64(style.align())
 }
 
 // paddingSizes are the sizes in bytes of the macros for padding, with what they

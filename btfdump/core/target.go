@@ -2,6 +2,7 @@ package core
 
 import (
 	"hash/maphash"
+	"slices"
 
 	"github.com/btfgen/btfgen/btfdump"
 )
@@ -22,23 +23,56 @@ type Target struct {
 // has them, for relocations. It takes 8 to 12 bytes a type, and time linear in
 // their number.
 func NewTarget(view *btfdump.View) *Target {
-	n := 1
-	for n < view.NumTypes() {
-		n *= 2
-	}
-	t := &Target{View: view, seed: maphash.MakeSeed(), heads: make([]btfdump.TypeID, n), next: make([]btfdump.TypeID, view.NumTypes())}
+	t := newTarget(view, view.NumTypes())
 	for id := view.NumTypes() - 1; id > 0; id-- { // backwards: chains are then in order of IDs
 		typ := view.Type(btfdump.TypeID(id))
 		if !isCandidate(typ.Kind()) {
 			continue
 		}
 		if name := typ.Name(); name != "" {
-			slot := t.slot(EssentialName(name))
-			t.next[id] = t.heads[slot]
-			t.heads[slot] = btfdump.TypeID(id)
+			t.add(EssentialName(name), btfdump.TypeID(id))
 		}
 	}
 	return t
+}
+
+// NewTargetFor is NewTarget for some objects: the target knows the types only
+// that relocations of theirs ask for. That takes a fraction of the time.
+func NewTargetFor(view *btfdump.View, objects []*Object) *Target {
+	names := make(map[string]bool)
+	for _, o := range objects {
+		for i := range o.Relocations {
+			if name := EssentialName(o.View.Type(o.Relocations[i].Type).Name()); name != "" {
+				names[name] = true
+			}
+		}
+	}
+	t := newTarget(view, len(names))
+	for _, id := range slices.Backward(view.StartingWith(names)) {
+		if typ := view.Type(id); isCandidate(typ.Kind()) {
+			if name := EssentialName(typ.Name()); names[name] {
+				t.add(name, id)
+			}
+		}
+	}
+	return t
+}
+
+// newTarget returns a target that knows no types yet, with room for a number of
+// names.
+func newTarget(view *btfdump.View, names int) *Target {
+	n := 1
+	for n < names {
+		n *= 2
+	}
+	return &Target{View: view, seed: maphash.MakeSeed(), heads: make([]btfdump.TypeID, n), next: make([]btfdump.TypeID, view.NumTypes())}
+}
+
+// add puts a type in front of those with the same slot.
+func (t *Target) add(name string, id btfdump.TypeID) {
+	slot := t.slot(name)
+	t.next[id] = t.heads[slot]
+	t.heads[slot] = id
 }
 
 func (t *Target) slot(name string) int {

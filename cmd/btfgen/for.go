@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -14,6 +15,9 @@ func forObjects(c *cli.Context) error {
 		return errors.New("--for is empty: name a BPF object, as in: btfgen --for prog.bpf.o min.btf")
 	}
 	args, clangFlags := splitFlags(c.Args().Slice())
+	if len(args) == 1 && len(clangFlags) == 0 && isDirectory(args[0]) {
+		return minimalBTF(c, args[0], true)
+	}
 	output, what, err := outputName(args, c.String("format"))
 	if err != nil {
 		return err
@@ -24,7 +28,16 @@ func forObjects(c *cli.Context) error {
 	switch what {
 	case formatHeader:
 		return slimHeader(c, output, clangFlags)
+	case formatBTF:
+		return minimalBTF(c, output, false)
 	default:
 		return fmt.Errorf("%s: --for makes no %s", output, what)
 	}
+}
+
+// isDirectory says whether an output's name is that of a directory, which need
+// not be there yet if it ends in a slash.
+func isDirectory(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir() || name != "" && os.IsPathSeparator(name[len(name)-1])
 }
