@@ -16,7 +16,13 @@ const (
 // where they are members, elements, or the unnamed target of anything.
 // The time taken is linear in the size of the result.
 func (v *View) Closure(roots []TypeID, policy Policy) *Set {
-	c := closure{view: v, policy: policy, set: v.NewSet(), mentioned: v.NewSet()}
+	return v.ClosureOf(roots, policy, nil)
+}
+
+// ClosureOf is [View.Closure] for records that keep only the members of a set:
+// the others need nothing. nil stands for all members.
+func (v *View) ClosureOf(roots []TypeID, policy Policy, members *MemberSet) *Set {
+	c := closure{view: v, policy: policy, members: members, set: v.NewSet(), mentioned: v.NewSet()}
 	for _, id := range roots {
 		c.define(id)
 	}
@@ -29,9 +35,10 @@ func (v *View) Closure(roots []TypeID, policy Policy) *Set {
 }
 
 type closure struct {
-	view   *View
-	policy Policy
-	set    *Set // what is to be declared
+	view    *View
+	policy  Policy
+	members *MemberSet // those that records keep
+	set     *Set       // what is to be declared
 	// mentioned are the types whose names, but not values, are used. They are
 	// in set too unless a forward declaration can stand for them.
 	mentioned *Set
@@ -80,8 +87,11 @@ func (c *closure) mention(id TypeID) {
 func (c *closure) expand(t Type) {
 	switch k := t.Kind(); k {
 	case KindStruct, KindUnion:
-		for _, m := range t.Members() {
-			c.define(m.Type)
+		for i := range t.NumMembers() {
+			if c.members.Has(t.ID(), i) {
+				m, _ := t.MemberPlace(i)
+				c.define(m.Type)
+			}
 		}
 	case KindPtr, KindFunc, KindDeclTag:
 		c.mention(t.Ref())

@@ -47,25 +47,13 @@ func (p *printer) braces(t btfdump.Type) {
 	p.text("{\n")
 	p.indent++
 	c := btfdump.Cursor{Union: t.Kind() == btfdump.KindUnion, Packed: style.is(packed)}
-	for i := range t.NumMembers() {
-		m, named := t.MemberPlace(i)
-		if !named && !p.holdsRecord(m.Type) {
-			continue // padding, which is added where it is needed
-		}
-		if style.is(padded) {
-			p.pad(m, &c)
-		}
-		if named {
-			p.member(m, t.MemberText(i))
-		} else {
-			p.unnamed(m.Type)
-		}
-		if p.err != nil {
-			return
-		}
+	if p.opts.Members != nil {
+		p.keptMembers(t, style, &c)
+	} else {
+		p.allMembers(t, style, &c)
 	}
-	if style.is(padded) {
-		p.tail(t, &c, style)
+	if p.err != nil {
+		return
 	}
 	p.indent--
 	p.line()
@@ -77,6 +65,30 @@ func (p *printer) braces(t btfdump.Type) {
 		p.text(" __attribute__((packed))")
 	case style.is(aligned):
 		p.text(" __attribute__((aligned(", strconv.Itoa(int(style.align())), ")))")
+	}
+}
+
+// allMembers prints the members of a record, and padding up to its end.
+func (p *printer) allMembers(t btfdump.Type, style recordStyle, c *btfdump.Cursor) {
+	for i := range t.NumMembers() {
+		m, named := t.MemberPlace(i)
+		if !named && !p.holdsRecord(m.Type) {
+			continue // padding, which is added where it is needed
+		}
+		if style.is(padded) {
+			p.pad(m, c)
+		}
+		if named {
+			p.member(m, t.MemberText(i))
+		} else {
+			p.unnamed(m.Type)
+		}
+		if p.err != nil {
+			return
+		}
+	}
+	if style.is(padded) {
+		p.tail(t, c, style)
 	}
 }
 
@@ -234,7 +246,12 @@ func (p *printer) padding(from, to uint64) {
 		from = to - to%8
 	}
 	for from < to {
-		if macro, bits := paddingMacro(to - from); bits != 0 && from%64 == 0 {
+		if words := (to - from) / 64; p.opts.Members != nil && words > 0 && from%64 == 0 && p.unit == 0 {
+			p.wordPadding(words)
+			from += words * 64
+			continue
+		}
+		if macro, bits := paddingMacro(to - from); bits != 0 && from%64 == 0 && p.unit == 0 {
 			p.used.padding = true
 			p.line()
 			p.text(macro, "\n")
@@ -246,7 +263,7 @@ func (p *printer) padding(from, to uint64) {
 			kind string
 			bits uint64
 		}{{"long long", 64}, {"int", 32}, {"short", 16}} {
-			if from%unit.bits == 0 && to-from >= unit.bits {
+			if from%unit.bits == 0 && to-from >= unit.bits && (p.unit == 0 || unit.bits <= p.unit) {
 				kind, width = unit.kind, unit.bits
 				break
 			}

@@ -300,7 +300,11 @@ func (o *orderer) members(t btfdump.Type, depth int) error {
 		return errNesting
 	}
 	var err error
+	i := -1
 	for m, named := range t.Places() {
+		if i++; !o.opts.Members.Has(t.ID(), i) {
+			continue
+		}
 		if o.budget--; o.budget < 0 {
 			err = errTooMuch
 		} else if named {

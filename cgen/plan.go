@@ -8,6 +8,12 @@ import (
 type Options struct {
 	// Kfuncs adds the prototypes of kernel functions that programs may call.
 	Kfuncs bool
+	// Members are those that records keep, by the IDs of their own records;
+	// padding takes the place of the others. nil stands for all of them. The set
+	// of types to be declared must hold what these need, as the one made by
+	// [btfdump.View.ClosureOf] does, and equal records of one name must keep the
+	// same.
+	Members *btfdump.MemberSet
 	// Workers is the number of goroutines that print; 0 means one a core.
 	// It does not change what is printed.
 	Workers int

@@ -62,18 +62,19 @@ const addressSpaceBottom = "#undef " + macroAddressSpace + "\n"
 // keeps only the size does not become pages of them.
 const (
 	macroPad64, bitsPad64   = "__btfgen_pad_64", 64 * 8
+	macroPad512             = "__btfgen_pad_512"
 	macroPad4096, bitsPad4K = "__btfgen_pad_4096", 4096 * 8
 )
 
 const paddingTop = `#define ` + macroPad64 + ` long long: 64, : 64, : 64, : 64, : 64, : 64, : 64, : 64;
-#define __btfgen_pad_512 ` + macroPad64 + ` ` + macroPad64 + ` ` + macroPad64 + ` ` + macroPad64 + ` \
+#define ` + macroPad512 + ` ` + macroPad64 + ` ` + macroPad64 + ` ` + macroPad64 + ` ` + macroPad64 + ` \
 	` + macroPad64 + ` ` + macroPad64 + ` ` + macroPad64 + ` ` + macroPad64 + `
-#define ` + macroPad4096 + ` __btfgen_pad_512 __btfgen_pad_512 __btfgen_pad_512 __btfgen_pad_512 \
-	__btfgen_pad_512 __btfgen_pad_512 __btfgen_pad_512 __btfgen_pad_512
+#define ` + macroPad4096 + ` ` + macroPad512 + ` ` + macroPad512 + ` ` + macroPad512 + ` ` + macroPad512 + ` \
+	` + macroPad512 + ` ` + macroPad512 + ` ` + macroPad512 + ` ` + macroPad512 + `
 
 `
 
-const paddingBottom = "#undef " + macroPad64 + "\n#undef __btfgen_pad_512\n#undef " + macroPad4096 + "\n"
+const paddingBottom = "#undef " + macroPad64 + "\n#undef " + macroPad512 + "\n#undef " + macroPad4096 + "\n"
 
 // paddingMacro returns the macro for the longest padding of no more than the
 // given number of bits, and its own number of bits, 0 if a few bitfields do.

@@ -102,6 +102,7 @@ type printer struct {
 	indent  int
 	layers  []layer   // of the declarators being printed, the outermost first
 	members memberSet // of the record being printed
+	unit    uint64    // the longest bitfield for padding in it, in bits; 0: no limit
 	spare   []memberSet
 	refs    *references // of what has been printed
 	bodies  int         // records and enums printed with their body so far

@@ -133,6 +133,9 @@ func (p *Plan) decideStyles() {
 			if s, stack, err = p.decide(t, stack); len(stack) > n {
 				continue
 			}
+			if err == nil && p.opts.Members != nil {
+				s, err = p.prunedStyle(t, s)
+			}
 			var inside *TypeError
 			switch {
 			case err == nil:

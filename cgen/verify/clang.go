@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -103,11 +102,29 @@ var diagnosticPattern = regexp.MustCompile(`(?m)^(?:(.+):(\d+):\d+: |)(?:fatal )
 // compile runs the compiler. Errors in what it compiles are returned as
 // diagnostics; err says that it could not do its work.
 func (c *clang) compile(ctx context.Context, args ...string) (stdout []byte, found []diagnostic, err error) {
-	limited, cancel := context.WithTimeout(ctx, compileLimit)
-	defer cancel()
 	// Warnings are for those who wrote the header; diagnostics are to be one line each.
 	args = append([]string{"-w", "-fno-color-diagnostics", "-fno-caret-diagnostics", "-ferror-limit=0"}, args...)
-	cmd := exec.CommandContext(limited, c.path, append(args, c.flags...)...)
+	stdout, messages, failed, err := c.run(ctx, append(args, c.flags...)...)
+	if err != nil || !failed {
+		return stdout, nil, err
+	}
+	for _, m := range diagnosticPattern.FindAllStringSubmatch(messages, -1) {
+		line, _ := strconv.Atoi(m[2])
+		found = append(found, diagnostic{file: m[1], line: line, text: m[3]})
+	}
+	if len(found) == 0 {
+		return nil, nil, fmt.Errorf("%s failed: %.400s", c.path, messages)
+	}
+	return nil, found, nil
+}
+
+// run runs the compiler, and returns what it prints to standard output and to
+// standard error. failed says that it found errors in what it compiles, err that
+// it could not do its work.
+func (c *clang) run(ctx context.Context, args ...string) (stdout []byte, messages string, failed bool, err error) {
+	limited, cancel := context.WithTimeout(ctx, compileLimit)
+	defer cancel()
+	cmd := exec.CommandContext(limited, c.path, args...)
 	cmd.Dir = c.dir
 	cmd.WaitDelay = time.Second
 	var out bytes.Buffer
@@ -117,28 +134,24 @@ func (c *clang) compile(ctx context.Context, args ...string) (stdout []byte, fou
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
-		return nil, nil, ctx.Err()
+		return nil, "", false, ctx.Err()
 	case limited.Err() != nil:
-		return nil, nil, fmt.Errorf("%s did not end within %v, and was stopped", c.path, compileLimit)
+		return nil, "", false, fmt.Errorf("%s did not end within %v, and was stopped", c.path, compileLimit)
 	case diagnostics.full:
-		return nil, nil, fmt.Errorf("%s reports more than %d MiB of errors", c.path, maxDiagnostics>>20)
+		return nil, "", false, fmt.Errorf("%s reports more than %d MiB of errors", c.path, maxDiagnostics>>20)
 	case err == nil:
-		return out.Bytes(), nil, nil
+		return out.Bytes(), diagnostics.String(), false, nil
 	case !errors.As(err, &exit):
-		return nil, nil, fmt.Errorf("%s: %w", c.path, err)
+		return nil, "", false, fmt.Errorf("%s: %w", c.path, err)
 	}
-	for _, m := range diagnosticPattern.FindAllStringSubmatch(diagnostics.String(), -1) {
-		if strings.HasPrefix(m[3], "unable to create target") {
-			return nil, nil, fmt.Errorf("%w for this target: %s was built without it (%s): %s", ErrNoClang, c.path, m[3], installHint)
-		}
-		line, _ := strconv.Atoi(m[2])
-		found = append(found, diagnostic{file: m[1], line: line, text: m[3]})
+	messages = diagnostics.String()
+	if m := noTargetPattern.FindString(messages); m != "" {
+		return nil, "", false, fmt.Errorf("%w for this target: %s was built without it (%s): %s", ErrNoClang, c.path, m, installHint)
 	}
-	if len(found) == 0 {
-		return nil, nil, fmt.Errorf("%s: %w: %.400s", c.path, err, diagnostics.String())
-	}
-	return nil, found, nil
+	return out.Bytes(), messages, true, nil
 }
+
+var noTargetPattern = regexp.MustCompile(`(?m)unable to create target.*$`)
 
 // limitedBuffer keeps the first bytes of what is written to it.
 type limitedBuffer struct {

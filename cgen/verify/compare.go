@@ -17,6 +17,8 @@ type comparer struct {
 	// narrow are records that a 32-bit kernel's pointers make shorter than BPF
 	// has them: their sizes and offsets are compared elsewhere.
 	narrow map[btfdump.TypeID]bool
+	// members are those that the header keeps; nil stands for all.
+	members *btfdump.MemberSet
 	// signs says that both record which enums are signed.
 	signs bool
 	// short says that the compiler's BTF has 32 bits of an enumerator's value.
@@ -49,7 +51,7 @@ func (c *comparer) record(id, back btfdump.TypeID, prefix string, depth int) []d
 	if exact && t.Size() != r.Size() {
 		list = append(list, difference{prefix, AspectSize, byteCount(uint64(t.Size())), byteCount(uint64(r.Size()))})
 	}
-	want, got := flatten(c.btf, id), flatten(c.back, back)
+	want, got := flatten(c.btf, id, c.members), flatten(c.back, back, nil)
 	byName := make(map[string]leaf, len(got))
 	for _, m := range got {
 		byName[m.name] = m
@@ -126,12 +128,15 @@ type leaf struct {
 }
 
 // flatten lists the members of a record that C can name: its own, and those of
-// unnamed members.
-func flatten(v *btfdump.View, id btfdump.TypeID) []leaf {
+// unnamed members, as far as the header keeps them.
+func flatten(v *btfdump.View, id btfdump.TypeID, members *btfdump.MemberSet) []leaf {
 	var list []leaf
 	var add func(t btfdump.Type, base uint64, depth int)
 	add = func(t btfdump.Type, base uint64, depth int) {
-		for _, m := range t.Members() {
+		for i, m := range t.Members() {
+			if !members.Has(t.ID(), i) {
+				continue
+			}
 			offset := base + uint64(m.BitOffset)
 			if m.Name != "" {
 				list = append(list, leaf{m.Name, offset, m})

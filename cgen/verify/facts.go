@@ -72,7 +72,7 @@ func (c *check) collectFacts() *factSet {
 		}
 		if c.narrow[e.ids[0]] {
 			s.narrow = append(s.narrow, first.facts...)
-			for _, m := range flatten(c.view, e.ids[0]) {
+			for _, m := range flatten(c.view, e.ids[0], c.members) {
 				if m.BitSize != 0 && isIdentifier(m.name) {
 					s.narrowFields = append(s.narrowFields, field{e, m})
 				}
@@ -113,7 +113,7 @@ func (c *check) factsOf(e *entry, id btfdump.TypeID) (s factSet) {
 	switch e.class {
 	case classStruct, classUnion:
 		add("sizeof("+name+")", uint64(t.Size()), "", AspectSize, byteCount)
-		for _, m := range flatten(c.view, id) {
+		for _, m := range flatten(c.view, id, c.members) {
 			switch {
 			case !isIdentifier(m.name):
 				s.found = append(s.found, Mismatch{Type: e.title(), Member: quoted(m.name), Aspect: AspectMember, BTF: describe(c.view, m.Type, 0), Compiler: "no such member"})

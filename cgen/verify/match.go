@@ -45,7 +45,7 @@ func (c *check) compareAll(fast bool) {
 
 // compare lists how a type differs from what a probe brought back.
 func (c *check) compare(id btfdump.TypeID, p *probe) []difference {
-	cmp := comparer{names: c.names, btf: c.view, back: p.view, narrow: c.narrow, signs: c.signs && !c.short, short: c.short}
+	cmp := comparer{names: c.names, btf: c.view, back: p.view, narrow: c.narrow, members: c.members, signs: c.signs && !c.short, short: c.short}
 	t, back := c.view.Type(id), p.view.Type(p.id)
 	switch p.entry.class {
 	case classStruct, classUnion:
@@ -264,7 +264,7 @@ func (c *check) count(facts *factSet) {
 		switch e.class {
 		case classStruct, classUnion:
 			n.Records++
-			n.Members += len(flatten(c.view, t.ID()))
+			n.Members += len(flatten(c.view, t.ID(), c.members))
 			if c.narrow[t.ID()] {
 				c.report.PointerClass++
 			}

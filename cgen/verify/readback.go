@@ -64,7 +64,7 @@ func (c *check) accesses(e *entry) []leaf {
 	}
 	const tries = 8
 	var list, bitfields []leaf
-	for _, m := range flatten(c.view, id) {
+	for _, m := range flatten(c.view, id, c.members) {
 		switch {
 		// Members without a size hold nothing, and clang 19 crashes on an
 		// access to one that is to be relocated.

@@ -24,6 +24,8 @@ type Options struct {
 	Target string
 	// Flags are more flags for the compiler, such as -D or -I.
 	Flags []string
+	// Members are those that the header's records keep; nil stands for all.
+	Members *btfdump.MemberSet
 	// Fast leaves out reading back: bitfields, types of members, targets of
 	// typedefs, prototypes and relocations are not compared then.
 	Fast bool
@@ -38,6 +40,7 @@ type check struct {
 	header   string // path
 	view     *btfdump.View
 	set      *btfdump.Set // nil: all types
+	members  *btfdump.MemberSet
 	workers  int
 	progress func(string)
 
@@ -109,7 +112,7 @@ func Header(ctx context.Context, path string, view *btfdump.View, set *btfdump.S
 	}
 	cc.flags = append([]string{"-target", target, "-std=" + std}, opts.Flags...)
 	c := &check{
-		header: path, view: view, set: set, workers: opts.Workers, progress: opts.Progress,
+		header: path, view: view, set: set, members: opts.Members, workers: opts.Workers, progress: opts.Progress,
 		signs: recordsSigns(view), narrow: narrowRecords(view),
 		c23:    strings.HasSuffix(std, "2x") || strings.HasSuffix(std, "23"),
 		report: &Report{Compiler: name, Target: target, Std: std, Fast: opts.Fast},

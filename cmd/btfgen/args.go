@@ -47,12 +47,16 @@ func firstArgument(flags []cli.Flag, args []string) (before []string, at int, er
 	return before, at, nil
 }
 
-// permute returns args as flags, "--" and the other arguments.
+// permute returns args as flags, "--" and the other arguments. A "--" between
+// arguments stays: what follows it is for clang (see splitFlags).
 func permute(flags []cli.Flag, args []string) ([]string, error) {
 	var front, others []string
 	for len(args) > 0 {
 		switch {
 		case args[0] == "--":
+			if len(others) > 0 && len(args) > 1 {
+				others = append(others, "--")
+			}
 			others = append(others, args[1:]...)
 			args = nil
 		case !isFlag(args[0]):
@@ -128,4 +132,12 @@ func findFlag(flags []cli.Flag, name string) cli.Flag {
 func takesValue(flag cli.Flag) bool {
 	documented, ok := flag.(cli.DocGenerationFlag)
 	return ok && documented.TakesValue()
+}
+
+// splitFlags returns the arguments before and after a "--".
+func splitFlags(args []string) (before, after []string) {
+	if i := slices.Index(args, "--"); i >= 0 {
+		return args[:i], args[i+1:]
+	}
+	return args, nil
 }

@@ -14,14 +14,20 @@ func forObjects(c *cli.Context) error {
 	if slices.Contains(c.StringSlice("for"), "") {
 		return errors.New("--for is empty: name a BPF object, as in: btfgen --for prog.bpf.o min.btf")
 	}
-	if args := c.Args().Slice(); len(args) == 1 && isDirectory(args[0]) {
+	args, clangFlags := splitFlags(c.Args().Slice())
+	if len(args) == 1 && len(clangFlags) == 0 && isDirectory(args[0]) {
 		return minimalBTF(c, args[0], true)
 	}
-	output, what, err := outputName(c.Args().Slice(), c.String("format"))
+	output, what, err := outputName(args, c.String("format"))
 	if err != nil {
 		return err
 	}
+	if len(clangFlags) > 0 && what != formatHeader {
+		return fmt.Errorf("%q are flags for clang, which compiles C programs for headers: leave them out", clangFlags)
+	}
 	switch what {
+	case formatHeader:
+		return slimHeader(c, output, clangFlags)
 	case formatBTF:
 		return minimalBTF(c, output, false)
 	default:

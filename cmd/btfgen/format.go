@@ -20,6 +20,9 @@ const (
 // outputName returns the one argument, and what is made: by its suffix, unless
 // --format says it.
 func outputName(args []string, format string) (name, what string, err error) {
+	if before, after := splitFlags(args); len(after) > 0 {
+		args = append(slices.Clone(before), after...) // flags for clang, which only --for takes
+	}
 	switch len(args) {
 	case 0:
 		return "", "", errors.New("name the header to write, as in: btfgen vmlinux.h (or - for standard output); btfgen --help tells more")

@@ -19,7 +19,7 @@ import (
 func headerFlags() []cli.Flag {
 	return append(append(inputFlags(), []cli.Flag{
 		&cli.StringFlag{Name: "format", Usage: "make `FORMAT`, whatever OUTPUT is called: a C header (h), Go types (go) or BTF (btf)"},
-		&cli.StringSliceFlag{Name: "for", Usage: "only what a BPF `OBJECT` needs of the kernel; repeatable"},
+		&cli.StringSliceFlag{Name: "for", Usage: "only what a BPF `OBJECT` needs of the kernel; for headers also a source file; repeatable"},
 		&cli.StringSliceFlag{Name: "kernel", Usage: "with --for and a directory as OUTPUT: make the BTF of each `KERNEL`, a file, directory or glob; repeatable"},
 		&cli.BoolFlag{Name: "no-kfuncs", Usage: "leave out the prototypes of kfuncs"},
 		&cli.StringFlag{Name: "spdx", Usage: "name the header's licence in its first line, by an SPDX `ID`"},
@@ -27,7 +27,7 @@ func headerFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "check", Usage: "write nothing; show how OUTPUT differs from what would be written"},
 		&cli.BoolFlag{Name: "verify", Usage: "write the header only if clang confirms every size, offset, type and value; Go types, if package go/types does"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print only errors and what was asked for"},
-	}...), append(compilerFlags(), goFlags()...)...)
+	}...), slices.Concat(slimFlags(), compilerFlags(), goFlags())...)
 }
 
 // A headerRequest is what the user asked for.
@@ -51,6 +51,9 @@ func header(c *cli.Context) error {
 	if c.IsSet("for") {
 		return forObjects(c)
 	}
+	if c.IsSet("fields") {
+		return errors.New("--fields keeps the members that a program uses: name the program with --for")
+	}
 	if c.IsSet("kernel") {
 		return errors.New("--kernel goes with --for: --input names the kernel of a header")
 	}
@@ -73,25 +76,30 @@ func header(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	return request.deliver(text, console, c.App.Writer)
+}
+
+// deliver writes the output to its file or to out, or compares it with the file.
+func (r headerRequest) deliver(text []byte, console *console, out io.Writer) error {
 	switch {
-	case request.check && request.format == formatBTF:
-		return checkBinary(request.output, text, console)
-	case request.check:
-		return check(request.output, text, c.App.Writer, console)
-	case request.output == "-":
-		if _, err := c.App.Writer.Write(text); err != nil {
+	case r.check && r.format == formatBTF:
+		return checkBinary(r.output, text, console)
+	case r.check:
+		return check(r.output, text, out, console)
+	case r.output == "-":
+		if _, err := out.Write(text); err != nil {
 			return fmt.Errorf("standard output: %w", err)
 		}
 		return nil
 	}
-	changed, err := replaceFile(request.output, text)
+	changed, err := replaceFile(r.output, text)
 	if err != nil {
 		return err
 	}
 	if changed {
-		console.say("%s: written, %s bytes", request.output, thousands(len(text)))
+		console.say("%s: written, %s bytes", r.output, thousands(len(text)))
 	} else {
-		console.say("%s: unchanged", request.output)
+		console.say("%s: unchanged", r.output)
 	}
 	return nil
 }
@@ -128,7 +136,7 @@ func newHeaderRequest(c *cli.Context, output, what string) (headerRequest, error
 	if r.check && r.output == "-" {
 		return r, errors.New("--check compares with a file: name one instead of \"-\"")
 	}
-	if (r.fast || len(r.compilers) > 0) && !r.verify {
+	if (r.fast || len(r.compilers) > 0) && !r.verify && !c.IsSet("for") {
 		return r, errors.New("--clang and --fast say how to verify: add --verify")
 	}
 	if c.IsSet("input") && r.input == "" {

@@ -37,7 +37,7 @@ func describeFlag(flag cli.Flag) string {
 const helpTemplate = `{{.Name}} makes a C header from the types of a Linux kernel (BTF), for BPF programs that are compiled once and run everywhere, and Go types for the programs that talk to them.
 
 USAGE
-   btfgen [flags] OUTPUT                 flags may stand before and after OUTPUT
+   btfgen [flags] OUTPUT [-- FLAGS]      flags may stand before and after OUTPUT
    btfgen info [flags] [FILE]            what is in a kernel's file, and what is off with it
    btfgen verify [flags] HEADER          does a header tell the truth? btfgen verify --help
    btfgen completion bash|zsh|fish       print a script that completes btfgen's command line
@@ -60,6 +60,11 @@ EXAMPLES
    xz -dc kernel.btf.xz | btfgen -i - -  from standard input to standard output
    btfgen --type task_struct --type 'sk_*' slim.h
                                          only these types and what they need
+   btfgen --for prog.bpf.c slim.h -- -I include
+                                         what this program needs and nothing else; flags for
+                                         clang go behind "--"
+   btfgen --for prog.bpf.c --fields slim.h
+                                         records with the members that it uses, at their offsets
    btfgen --type task_struct types.go    Go types with the kernel's layout
    btfgen -i prog.bpf.o --type event --package main event.go
                                          the Go type of what a BPF program sends

@@ -4,6 +4,7 @@
 //	btfgen -i vmlinux-6.12 -m nf_conntrack.ko all.h   an offline kernel with a module's types
 //	btfgen --type task_struct --type 'sk_*' slim.h    those types and what they need
 //	btfgen --type task_struct slim.btf                the same as BTF
+//	btfgen --for prog.bpf.c slim.h                    what that program needs
 //	btfgen --for prog.bpf.o min.btf                   the BTF to ship with that program
 //	btfgen info vmlinuz                               what is in a file
 //	btfgen --type task_struct types.go                Go types with the kernel's layout
@@ -14,7 +15,7 @@
 // and exit codes; it knows nothing about types. Package source reads the
 // kernel, package cgen decides on names and order and prints. Each command has
 // a file of its own: header.go for the default one, info.go, verify.go,
-// completion.go. How btfgen talks to a person is written down in tui.go, how it
+// completion.go; slim.go is the default one with --for. How btfgen talks to a person is written down in tui.go, how it
 // replaces files in output.go.
 //
 // Exit codes: 0 done; 1 the answer is no (--check found a

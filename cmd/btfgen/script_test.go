@@ -10,7 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/btfgen/btfgen/btfdump"
+	"github.com/btfgen/btfgen/cgen"
 	"github.com/btfgen/btfgen/goldens/btftest"
+	"github.com/btfgen/btfgen/goldens/clangtest"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -32,6 +35,7 @@ func TestMain(m *testing.M) {
 //	unknown.btf    an int, and a type of the unknown kind 20
 //	empty.btf      a header
 //	no-btf.elf     an ELF file without BTF
+//	object.o       a BPF object that uses task_struct.pid and bpf_test_kfunc
 //
 // and have these commands beside testscript's own:
 //
@@ -44,6 +48,7 @@ func TestScripts(t *testing.T) {
 	kernel, modules := testKernel()
 	hostile := btftest.New()
 	hostile.Struct("x; } evil", 4, btftest.Field("a", hostile.Int("int", 4, btftest.Signed), 0))
+	object := testObject(t, kernel)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
@@ -62,6 +67,7 @@ func TestScripts(t *testing.T) {
 				"unknown.btf":      unknownKind(),
 				"empty.btf":        btftest.New().Bytes(),
 				"no-btf.elf":       moduleFile("bare", nil),
+				"object.o":         object,
 			} {
 				if err := os.WriteFile(filepath.Join(env.WorkDir, name), data, 0o644); err != nil {
 					return err
@@ -108,6 +114,34 @@ func testKernel() (kernel []byte, modules [][]byte) {
 		modules = append(modules, m.Bytes())
 	}
 	return b.Bytes(), modules
+}
+
+// testObject compiles a program for testKernel.
+func testObject(t *testing.T, kernel []byte) []byte {
+	view, err := btfdump.New(kernel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := cgen.NewPlan(view, nil, cgen.Options{Kfuncs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, err := plan.Print()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const program = `#include "vmlinux.h"
+__attribute__((section("kprobe/x"))) int f(struct task_struct *t) { return t->pid + bpf_test_kfunc(1); }
+`
+	path, output, err := clangtest.Newest(t).Compile(t, map[string]string{"vmlinux.h": string(header), "main.c": program}, "-g", "-O2", "-target", "bpfel")
+	if err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	object, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return object
 }
 
 // program returns the BTF of a BPF program, whose variable config and map counts

@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
-	"syscall"
 	"text/tabwriter"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -41,7 +39,7 @@ func verifyCommand() *cli.Command {
 // compilerFlags are those of verify and of --verify.
 func compilerFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "clang", Usage: "verify with `CLANG`; default: $CLANG, clang, or the newest clang-N; repeatable"},
+		&cli.StringSliceFlag{Name: "clang", Usage: "verify, or compile with --for, with `CLANG`; default: $CLANG, clang, or the newest clang-N; repeatable"},
 		&cli.BoolFlag{Name: "fast", Usage: "verify only sizes, offsets and values, in about a second"},
 	}
 }
@@ -143,19 +141,8 @@ func selectedTypes(view *btfdump.View, patterns []string) (*btfdump.Set, error) 
 // runCompilers has a header verified by each compiler in turn. A signal ends
 // them, and what they left behind is removed.
 func runCompilers(path string, view *btfdump.View, set *btfdump.Set, compilers []string, opts verify.Options) ([]*verify.Report, error) {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	defer cancel(nil)
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer signal.Stop(signals)
-	go func() {
-		select {
-		case s := <-signals:
-			number, _ := s.(syscall.Signal)
-			cancel(interruptedError{number})
-		case <-ctx.Done():
-		}
-	}()
+	ctx, stop := interruptible()
+	defer stop()
 	if !opts.Fast {
 		// main puts collections off, for runs that are over before one would pay.
 		debug.SetGCPercent(100)
