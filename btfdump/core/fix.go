@@ -21,8 +21,9 @@ func (r *run) flavourFix(reloc *Relocation, local *spec, root btfdump.TypeID, a 
 	}
 	path := append(append([]pathMember(nil), a.prefix...), a.path...)
 	// What follows the member in the object's path follows it in the kernel's.
+	local = local.withoutElements()
 	rest := local.steps[len(local.steps)-1]
-	if last := local.steps[a.depthIn(local)]; rest != last {
+	if last := local.steps[a.depthIn(local)]; rest != last && !a.whole || rest.name == "" {
 		return ""
 	}
 	d := flavour{view: v, name: EssentialName(record.Name())}
@@ -41,16 +42,33 @@ func (r *run) flavourFix(reloc *Relocation, local *spec, root btfdump.TypeID, a 
 		return ""
 	}
 	mine := r.View.Type(local.last().Type).Member(int(local.last().Index))
+	_, own, ok := declareLeaf(r.View, mine, "")
+	if !ok || own.address != value.address {
+		return ""
+	}
+	if own.name != value.name && (strings.HasSuffix(own.name, "*") || strings.HasSuffix(value.name, "*")) {
+		value = fixValue{name: "unsigned long long", cast: "(unsigned long long)"}
+	}
 	spelled := spellAccess(path)
 	_, localPath, _ := strings.Cut(fieldPath("p", local), "->")
 	keyword := record.Kind().String()
 	var b strings.Builder
 	b.WriteString(text)
-	fmt.Fprintf(&b, "\nstatic __attribute__((always_inline)) inline %s %s_%s(const %s %s *p)\n{\n", value.name, d.name, strings.Trim(mine.Name, "_"), keyword, record.Name())
-	fmt.Fprintf(&b, "\tconst %s %s *alt = (const void *)p;\n\n", keyword, d.flavoured())
+	fmt.Fprintf(&b, "\nstatic __attribute__((always_inline)) inline %s %s_%s(%s %s *p)\n{\n", value.name, d.name, strings.Trim(mine.Name, "_"), keyword, record.Name())
+	fmt.Fprintf(&b, "\t%s %s *alt = (void *)p;\n\n", keyword, d.flavoured())
 	fmt.Fprintf(&b, "\tif (bpf_core_field_exists(%s))\n\t\treturn %s;\n", existsPath("alt", path), value.read("alt", spelled, leaf.BitSize > 0))
 	fmt.Fprintf(&b, "\treturn %s;\n}\n", value.read("p", []string{localPath}, mine.BitSize > 0))
 	return b.String()
+}
+
+// withoutElements returns a path without the elements of arrays at its end: what
+// is read is then the array.
+func (s *spec) withoutElements() *spec {
+	short := *s
+	for len(short.steps) > 1 && short.last().name == "" {
+		short.steps = short.steps[:len(short.steps)-1]
+	}
+	return &short
 }
 
 // depthIn returns the index in a path of the step that the alternative stands
@@ -105,6 +123,7 @@ func (d *flavour) declare(root btfdump.Type, path []pathMember, leaf string) (te
 type fixValue struct {
 	name    string // its type
 	address bool   // the address of what is not a scalar
+	cast    string // to that type, where C wants one
 }
 
 // read writes the read of a path, whose parts are separated by pointers.
@@ -113,9 +132,9 @@ func (f fixValue) read(from string, parts []string, bitfield bool) string {
 	case f.address && len(parts) == 1:
 		return fmt.Sprintf("(const void *)&%s->%s", from, parts[0])
 	case bitfield:
-		return fmt.Sprintf("BPF_CORE_READ_BITFIELD_PROBED(%s, %s)", from, strings.Join(parts, "->"))
+		return fmt.Sprintf("%sBPF_CORE_READ_BITFIELD_PROBED(%s, %s)", f.cast, from, strings.Join(parts, "->"))
 	}
-	return fmt.Sprintf("BPF_CORE_READ(%s, %s)", from, strings.Join(parts, ", "))
+	return fmt.Sprintf("%sBPF_CORE_READ(%s, %s)", f.cast, from, strings.Join(parts, ", "))
 }
 
 // leaf declares the member at the end of a path, so that CO-RE takes it for the
@@ -217,6 +236,7 @@ func guardFix(v *btfdump.View, reloc *Relocation, local *spec) string {
 	if !reloc.Kind.IsField() || !root.Kind().IsRecord() || local.steps[0].Index != 0 {
 		return ""
 	}
+	local = local.withoutElements()
 	last := local.last()
 	if last.name == "" {
 		return ""
@@ -232,7 +252,7 @@ func guardFix(v *btfdump.View, reloc *Relocation, local *spec) string {
 		return ""
 	}
 	_, path, _ := strings.Cut(fieldPath("p", local), "->")
-	return fmt.Sprintf("static __attribute__((always_inline)) inline %s %s_%s(const %s %s *p)\n{\n\tif (!bpf_core_field_exists(p->%s))\n\t\treturn %s\n\treturn %s;\n}\n",
+	return fmt.Sprintf("static __attribute__((always_inline)) inline %s %s_%s(%s %s *p)\n{\n\tif (!bpf_core_field_exists(p->%s))\n\t\treturn %s\n\treturn %s;\n}\n",
 		value.name, EssentialName(root.Name()), strings.Trim(m.Name, "_"), root.Kind(), root.Name(), path, nothing, value.read("p", []string{path}, m.BitSize > 0))
 }
 

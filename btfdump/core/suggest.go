@@ -164,7 +164,8 @@ type alternative struct {
 	prefix  []pathMember // from the root to the record that lacks the member
 	path    []pathMember // from there
 	why     string
-	quality int // the lower the better
+	quality int  // the lower the better
+	whole   bool // it stands for all the rest of the object's path, not for one step of it
 }
 
 // pathMember is a member on a path, and whether a pointer is followed behind it.
@@ -218,13 +219,16 @@ func (r *run) alternatives(local *spec, b broken, root btfdump.TypeID) []alterna
 	}
 	budget := maxSteps
 	c := comparer{local: r.View, target: v, budget: &budget}
-	alike := func(id btfdump.TypeID) bool {
-		same, _ := c.fields(wanted.Type, id)
-		return same
+	alike := func(id btfdump.TypeID) bool { return c.alike(wanted.Type, id) }
+	// What a member of a member is called where it has become one of the record.
+	last := local.last()
+	flat := ""
+	if b.depth < len(local.steps)-1 && last.name != "" {
+		flat = wanted.Name + "_" + last.name
 	}
 	var found []alternative
 	add := func(path []pathMember, quality int, why string) {
-		found = append(found, alternative{prefix, slices.Clone(path), why, quality})
+		found = append(found, alternative{prefix: prefix, path: slices.Clone(path), why: why, quality: quality})
 	}
 	seen := make(map[btfdump.TypeID]bool)
 	left := maxSearched
@@ -247,6 +251,9 @@ func (r *run) alternatives(local *spec, b broken, root btfdump.TypeID) []alterna
 			here := append(path, pathMember{Member: m, record: record})
 			inner := v.Type(v.Resolve(m.Type))
 			switch {
+			case own && flat != "" && nameLikeness(flat, m.Name) >= minLikeness && c.alike(r.View.Type(last.Type).Member(int(last.Index)).Type, m.Type):
+				add(here, 2, "its name is like "+plainName(flat))
+				found[len(found)-1].whole = true
 			case own && m.Name != "" && !known[m.Name] && alike(m.Type):
 				place := uint64(0)
 				for _, p := range here {
@@ -283,10 +290,22 @@ func (r *run) alternatives(local *spec, b broken, root btfdump.TypeID) []alterna
 			}
 		}
 	}
+	name := wanted.Name
+	if flat != "" {
+		name = flat
+	}
 	slices.SortStableFunc(found, func(x, y alternative) int {
-		return cmp.Or(cmp.Compare(x.quality, y.quality), cmp.Compare(len(x.path), len(y.path)))
+		return cmp.Or(cmp.Compare(x.quality, y.quality), cmp.Compare(len(x.path), len(y.path)),
+			cmp.Compare(nameLikeness(name, y.path[len(y.path)-1].Name), nameLikeness(name, x.path[len(x.path)-1].Name)))
 	})
 	return found
+}
+
+// alike reports whether a member of one type can be read in place of one of the
+// other.
+func (c *comparer) alike(local, target btfdump.TypeID) bool {
+	same, _ := c.fields(local, target)
+	return same
 }
 
 func lastNamed(path []pathMember) string {

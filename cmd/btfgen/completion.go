@@ -152,7 +152,7 @@ _btfgen() {
 	-m | --module)
 		mapfile -t COMPREPLY < <(compgen -W "all $(ls /sys/kernel/btf 2>/dev/null | grep -vx vmlinux)" -- "$cur"; compgen -f -- "$cur")
 		return ;;
-	-i | --input | --base | --for | --kernel)
+	-i | --input | --base | --for | -k | --kernel | --kconfig)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return ;;
 	--format)
@@ -166,7 +166,7 @@ _btfgen() {
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "@FLAGS@" -- "$cur")
 	else
-		mapfile -t COMPREPLY < <(((COMP_CWORD == 1)) && compgen -W "verify info completion" -- "$cur"; compgen -f -- "$cur")
+		mapfile -t COMPREPLY < <(((COMP_CWORD == 1)) && compgen -W "check verify info completion" -- "$cur"; compgen -f -- "$cur")
 	fi
 }
 complete -o filenames -F _btfgen btfgen
@@ -193,7 +193,7 @@ func zshScript(flags []cli.Flag) string {
 			action = ":type:_btfgen_types"
 		case f.long == "module":
 			action = ":module:_btfgen_modules"
-		case f.long == "input" || f.long == "base" || f.long == "for" || f.long == "kernel":
+		case f.long == "input" || f.long == "base" || f.long == "for" || f.long == "kernel" || f.long == "kconfig":
 			action = ":file:_files"
 		case f.long == "format":
 			action = ":format:(h go btf)"
@@ -229,6 +229,7 @@ func fishScript(flags []cli.Flag) string {
 	var b strings.Builder
 	b.WriteString(`# fish completion for btfgen: btfgen completion fish > ~/.config/fish/completions/btfgen.fish
 complete -c btfgen -n __fish_is_first_token -a completion -d 'print a completion script'
+complete -c btfgen -n __fish_is_first_token -a check -d 'say on which kernels objects run'
 complete -c btfgen -n __fish_is_first_token -a info -d 'tell what is in a file'
 complete -c btfgen -n __fish_is_first_token -a verify -d 'compare a header with the types'
 complete -c btfgen -f -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
@@ -243,7 +244,7 @@ complete -c btfgen -f -n '__fish_seen_subcommand_from completion' -a 'bash zsh f
 			b.WriteString(` -x -a '(btfgen completion types (commandline -ct | string replace -r "^--type=" "") 2>/dev/null)'`)
 		case f.long == "module":
 			b.WriteString(` -r -F -a 'all (ls /sys/kernel/btf 2>/dev/null | string match -v vmlinux)'`)
-		case f.long == "input" || f.long == "base" || f.long == "for" || f.long == "kernel":
+		case f.long == "input" || f.long == "base" || f.long == "for" || f.long == "kernel" || f.long == "kconfig":
 			b.WriteString(" -r -F")
 		case f.long == "format":
 			b.WriteString(" -x -a 'h go btf'")
