@@ -545,7 +545,7 @@ func (a *activation) certain() map[int]bool {
 	for len(list) > 0 {
 		i := list[len(list)-1]
 		list = list[:len(list)-1]
-		if seen[i] {
+		if i < 0 || i >= len(a.code) || seen[i] {
 			continue
 		}
 		seen[i] = true
