@@ -133,7 +133,12 @@ func (o *Object) leadsTo(relocation int) int {
 	}
 	last := s.last()
 	pointer := o.View.Type(o.View.Resolve(o.View.Type(last.Type).Member(int(last.Index)).Type))
-	if pointer.Kind() != btfdump.KindPtr || o.View.Resolve(pointer.Ref()) != o.View.Resolve(r.Type) {
+	if pointer.Kind() != btfdump.KindPtr {
+		return -1
+	}
+	// The record may be declared only where the pointer is.
+	from, to := o.View.Type(o.View.Resolve(pointer.Ref())), o.View.Type(o.View.Resolve(r.Type))
+	if from.ID() != to.ID() && (from.Kind() != btfdump.KindFwd || from.Name() != to.Name() || !to.Kind().IsRecord()) {
 		return -1
 	}
 	return relocation - 1

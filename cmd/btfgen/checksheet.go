@@ -286,7 +286,7 @@ func (s *checkSheet) printFindings() {
 			if f.Fix != "" {
 				s.out.WriteString("      this would do:\n")
 				for line := range strings.Lines(f.Fix) {
-					s.out.WriteString("         " + line)
+					s.out.WriteString(strings.TrimRight("         "+line, " \n") + "\n")
 				}
 			}
 		}

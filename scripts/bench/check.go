@@ -34,7 +34,7 @@ func checking(args []string) error {
 	for i := range checkedObjects {
 		object := compiled[i%len(compiled)]
 		name := filepath.Join(s.out, fmt.Sprintf("object-%02d.bpf.o", i))
-		if err := duplicate(object, name); err != nil {
+		if _, err := copyFile(name, object); err != nil {
 			return err
 		}
 		objects = append(objects, name)
@@ -45,7 +45,7 @@ func checking(args []string) error {
 			return "", err
 		}
 		for i := range n {
-			if err := duplicate(s.files[i%len(s.files)], filepath.Join(directory, fmt.Sprintf("kernel-%03d.btf", i))); err != nil {
+			if _, err := copyFile(filepath.Join(directory, fmt.Sprintf("kernel-%03d.btf", i)), s.files[i%len(s.files)]); err != nil {
 				return "", err
 			}
 		}
@@ -78,12 +78,4 @@ func checking(args []string) error {
 	fmt.Printf("  ratio to bpftool gen min_core_btf %.2f; a kernel takes %.1f ms of 7, %.1f ms of 70\n", float64(one.median())/float64(bpftool.median()),
 		ms(one.median())/checkedKernels, ms(ten.median())/checkedKernels/10)
 	return nil
-}
-
-func duplicate(from, to string) error {
-	raw, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(to, raw, 0o644)
 }
