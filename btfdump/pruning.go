@@ -2,7 +2,6 @@ package btfdump
 
 import (
 	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -313,14 +312,17 @@ func (w *prunedWord) plain() uint32 {
 	return 0
 }
 
-// The hash is FNV-1a's, by words, with a shift between, so that the high bits
-// have an influence on the low ones. It has no secret: the order of the output
-// follows from it.
+// The hash has no secret, for the order of the output follows from it. Text goes
+// into it as in FNV-1a, and words through the last steps of MurmurHash3, whose
+// bits all depend on each other: a pointer to an array must not have the hash of
+// an array of pointers.
 const hashStart = 14695981039346656037
 
 func hashWord(h, word uint64) uint64 {
-	h = (h ^ word) * 1099511628211
-	return h ^ h>>29
+	h = h*31 + word
+	h = (h ^ h>>33) * 0xff51afd7ed558ccd
+	h = (h ^ h>>33) * 0xc4ceb9fe1a85ec53
+	return h ^ h>>33
 }
 
 func hashText(h uint64, s string) uint64 {
@@ -370,10 +372,8 @@ func (g *pruned) bytes() ([]byte, error) {
 		return nil, formatErrorf("more than 2^31 types")
 	}
 
-	w := &writer{order: binary.LittleEndian, strings: []byte{0}, offsets: make(map[string]uint32)}
-	if g.view.top().big {
-		w.order = binary.BigEndian
-	}
+	w := newWriter(g.view)
+	var types []byte
 	// A string that ends another could be a part of it. But cilium/ebpf refuses
 	// names that start amid others.
 	encode := func(to []byte, i int) []byte {
@@ -396,14 +396,14 @@ func (g *pruned) bytes() ([]byte, error) {
 		return to
 	}
 	for _, i := range written {
-		w.types = encode(w.types, i)
+		types = encode(types, i)
 	}
 	for at, i := range order {
 		if f := first[at]; i != f && string(encode(nil, i)) != string(encode(nil, f)) {
 			return nil, fmt.Errorf("types %d and %d of the view differ and have the same hash", g.nodes[f].id, g.nodes[i].id)
 		}
 	}
-	return w.bytes(), nil
+	return blob(w.order, types, w.strings), nil
 }
 
 func boolCompare(a, b bool) int {

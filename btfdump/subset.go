@@ -214,15 +214,19 @@ func (w *writer) forward(t Type) {
 	}
 }
 
-// bytes returns the blob: a header of 24 bytes, types, strings.
-func (w *writer) bytes() []byte {
-	out := make([]byte, 0, minHeader+len(w.types)+len(w.strings))
-	out = w.order.AppendUint16(out, magic)
+// bytes returns the blob.
+func (w *writer) bytes() []byte { return blob(w.order, w.types, w.strings) }
+
+// blob puts BTF together: a header of 24 bytes, types in the given byte order,
+// strings.
+func blob(order byteOrder, types, strings []byte) []byte {
+	out := make([]byte, 0, minHeader+len(types)+len(strings))
+	out = order.AppendUint16(out, magic)
 	out = append(out, version, 0)
-	for _, word := range []int{minHeader, 0, len(w.types), len(w.types), len(w.strings)} {
-		out = w.order.AppendUint32(out, uint32(word))
+	for _, word := range []int{minHeader, 0, len(types), len(types), len(strings)} {
+		out = order.AppendUint32(out, uint32(word))
 	}
-	return append(append(out, w.types...), w.strings...)
+	return append(append(out, types...), strings...)
 }
 
 // length returns how many bytes the type has in its blob. Its kind must be a

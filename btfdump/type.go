@@ -39,16 +39,6 @@ func (t Type) Name() string {
 	return t.level.name(t.u32(0))
 }
 
-// NameStart returns the first two bytes of the name, zeroes where it has fewer:
-// enough to tell most types from those that are looked for, in a fraction of the
-// time that Name takes.
-func (t Type) NameStart() [2]byte {
-	if t.id == 0 {
-		return [2]byte{}
-	}
-	return t.level.nameStart(t.u32(0))
-}
-
 // HasName reports whether the type has a name.
 func (t Type) HasName() bool { return t.id != 0 && t.level.hasName(t.u32(0)) }
 

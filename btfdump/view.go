@@ -300,21 +300,6 @@ func (l *level) hasName(off uint32) bool {
 	return off-l.strStart < uint32(len(l.strings)) && l.strings[off-l.strStart] != 0
 }
 
-// nameStart returns the first two bytes of the string at an offset.
-func (l *level) nameStart(off uint32) (start [2]byte) {
-	if off == 0 {
-		return start
-	}
-	for off < l.strStart {
-		l = l.base
-	}
-	s := l.strings[off-l.strStart:] // it ends in NUL
-	if start[0] = s[0]; s[0] != 0 {
-		start[1] = s[1]
-	}
-	return start
-}
-
 // name returns the string at an offset, which has been checked to be in range.
 func (l *level) name(off uint32) string {
 	if off == 0 {

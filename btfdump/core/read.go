@@ -40,10 +40,11 @@ type reader struct {
 	file    *elf.File
 	symbols []elf.Symbol // without the null symbol: index 0 is symbol 1
 
-	functions map[string][]int // by ELF section, ascending by offset
-	data      []int            // by ELF section: index in object.Sections, or -1
-	externs   map[string]int   // by name: index in object.Externs
-	budget    int              // how many bytes of sections may still be read: they can overlap
+	code      map[elf.SectionIndex][]byte // of the sections with functions
+	functions map[string][]int            // by ELF section, ascending by offset
+	data      []int                       // by ELF section: index in object.Sections, or -1
+	externs   map[string]int              // by name: index in object.Externs
+	budget    int                         // how many bytes of sections may still be read: they can overlap
 }
 
 func (r *reader) read(raw []byte) error {
@@ -137,57 +138,65 @@ func (r *reader) readData() error {
 
 // readFunctions finds the functions by their symbols.
 func (r *reader) readFunctions() error {
+	symbols, err := r.functionSymbols()
+	if err != nil {
+		return err
+	}
+	var last elf.Symbol
+	for i, s := range symbols {
+		section := r.file.Sections[s.Section].Name
+		switch {
+		case i == 0 || last.Section == s.Section:
+			if i > 0 && last.Value+last.Size > s.Value {
+				return fmt.Errorf("functions %.80q and %.80q overlap in section %.80q", last.Name, s.Name, section)
+			}
+		case r.functions[section] != nil:
+			return fmt.Errorf("there are several sections %.80q with code", section)
+		}
+		last = s
+		// No two overlap, so all of them together are no larger than the file.
+		r.object.Functions = append(r.object.Functions, Function{
+			Name: s.Name, Section: section, Offset: s.Value,
+			Program: section != ".text" && elf.ST_BIND(s.Info) != elf.STB_LOCAL,
+			Weak:    elf.ST_BIND(s.Info) == elf.STB_WEAK,
+			Code:    decode(r.code[s.Section][s.Value:][:s.Size], r.file.ByteOrder),
+		})
+		r.functions[section] = append(r.functions[section], i)
+	}
+	return nil
+}
+
+// functionSymbols returns the symbols of functions, sorted by section and place,
+// all inside of their sections, and reads those.
+func (r *reader) functionSymbols() ([]elf.Symbol, error) {
+	r.code = make(map[elf.SectionIndex][]byte)
+	var symbols []elf.Symbol
 	for _, s := range r.symbols {
-		if elf.ST_TYPE(s.Info) != elf.STT_FUNC || int(s.Section) >= len(r.file.Sections) || s.Section == elf.SHN_UNDEF {
+		if elf.ST_TYPE(s.Info) != elf.STT_FUNC || s.Section == elf.SHN_UNDEF || int(s.Section) >= len(r.file.Sections) {
 			continue
 		}
 		section := r.file.Sections[s.Section]
 		if !isCode(section) {
 			continue
 		}
-		if s.Value%InstructionSize != 0 || s.Size%InstructionSize != 0 || s.Size == 0 || s.Value > section.FileSize || s.Size > section.FileSize-s.Value {
-			return fmt.Errorf("function %.80q is at bytes %d to %d of section %.80q, which has %d", s.Name, s.Value, s.Value+s.Size, section.Name, section.FileSize)
-		}
-		r.object.Functions = append(r.object.Functions, Function{
-			Name: s.Name, Section: section.Name, Offset: s.Value,
-			Program: section.Name != ".text" && elf.ST_BIND(s.Info) != elf.STB_LOCAL,
-			Weak:    elf.ST_BIND(s.Info) == elf.STB_WEAK,
-			Code:    make([]Instruction, s.Size/InstructionSize),
-		})
-	}
-	functions := r.object.Functions
-	slices.SortStableFunc(functions, func(a, b Function) int {
-		return cmp.Or(strings.Compare(a.Section, b.Section), cmp.Compare(a.Offset, b.Offset))
-	})
-	for i := range functions {
-		f := &functions[i]
-		if before := r.functions[f.Section]; len(before) > 0 {
-			last := &functions[before[len(before)-1]]
-			if last.Offset+uint64(len(last.Code))*InstructionSize > f.Offset {
-				return fmt.Errorf("functions %.80q and %.80q overlap in section %.80q", last.Name, f.Name, f.Section)
+		code, ok := r.code[s.Section]
+		if !ok {
+			var err error
+			if code, err = r.content(section); err != nil {
+				return nil, err
 			}
+			r.code[s.Section] = code
 		}
-		r.functions[f.Section] = append(r.functions[f.Section], i)
+		size := uint64(len(code))
+		if s.Value%InstructionSize != 0 || s.Size%InstructionSize != 0 || s.Size == 0 || s.Value > size || s.Size > size-s.Value {
+			return nil, fmt.Errorf("function %.80q has %d bytes at byte %d of section %.80q, which has %d", s.Name, s.Size, s.Value, section.Name, size)
+		}
+		symbols = append(symbols, s)
 	}
-	seen := make(map[string]bool)
-	for _, s := range r.file.Sections {
-		if !isCode(s) || len(r.functions[s.Name]) == 0 {
-			continue
-		}
-		if seen[s.Name] {
-			return fmt.Errorf("there are several sections %.80q with code", s.Name)
-		}
-		seen[s.Name] = true
-		data, err := r.content(s)
-		if err != nil {
-			return err
-		}
-		for _, i := range r.functions[s.Name] {
-			f := &functions[i]
-			f.Code = decode(data[f.Offset:][:len(f.Code)*InstructionSize], r.file.ByteOrder)
-		}
-	}
-	return nil
+	slices.SortStableFunc(symbols, func(a, b elf.Symbol) int {
+		return cmp.Or(strings.Compare(r.file.Sections[a.Section].Name, r.file.Sections[b.Section].Name), cmp.Compare(a.Section, b.Section), cmp.Compare(a.Value, b.Value))
+	})
+	return symbols, nil
 }
 
 // at returns the function in whose code a byte of a section is, and the index
