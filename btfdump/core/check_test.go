@@ -99,6 +99,8 @@ int bpf_lsm_new_hook(struct file *f) { return 0; }
 void __renamed_before(struct task_struct *t) { t->pid = 1; }
 int bpf_iter_task(struct task_struct *meta, struct task_struct *task) { return 0; }
 struct task_struct *bpf_task_acquire(struct task_struct *t) { return t; }
+struct sched_ops { int (*init)(void); int flags; long wide; };
+struct bpf_struct_ops_sched_ops { struct sched_ops data; } so;
 `
 
 // programTypes are what the programs of the tests believe of the kernel.
@@ -212,6 +214,14 @@ var checkCases = []checkCase{
 		body: `sink = (long)bpf_task_acquire(0);`, old: "fails: bpf_task_acquire", new: "runs"},
 	{name: "kfunc of another type", section: "tp_btf/sched_switch", before: `extern int bpf_task_acquire(int) __ksym;`, body: `sink = bpf_task_acquire(0);`,
 		old: "fails", new: "fails: bpf_task_acquire: it is struct task_struct * (struct task_struct *) there, which is not compatible with the object's int (int)"},
+	{name: "struct_ops", before: `struct sched_ops { int (*init)(void); int flags; }; SEC(".struct_ops.link") struct sched_ops ops = { .flags = 3 };`, body: `sink = 1;`,
+		old: "fails: ops: programs can't implement struct sched_ops on this kernel", new: "runs"},
+	{name: "struct_ops, member that is missing", before: `struct sched_ops___x { int flags; char name[8]; }; SEC(".struct_ops") struct sched_ops___x ops = { .name = "ops" };`, body: `sink = 1;`,
+		old: "fails", new: "fails: ops: struct sched_ops has no member name there"},
+	{name: "struct_ops, missing and not set", before: `struct sched_ops { int flags; char name[8]; }; SEC(".struct_ops") struct sched_ops ops = { .flags = 1 };`, body: `sink = 1;`, old: "fails", new: "runs"},
+	{name: "struct_ops, missing and maybe set", before: `struct sched_ops { int (*more)(void); int flags; }; SEC(".struct_ops") struct sched_ops ops = { .flags = 1 };`, body: `sink = 1;`, old: "fails", new: "may fail: ops: struct sched_ops has no member more there, and the object may set it"},
+	{name: "struct_ops, another type", before: `struct sched_ops { int wide; }; SEC(".struct_ops") struct sched_ops ops = { .wide = 1 };`, body: `sink = 1;`, old: "fails",
+		new: "fails: ops: member wide of struct sched_ops is long there, and int in the object"},
 	{name: "variable", before: `extern const int runqueues __ksym;`, body: `sink = runqueues;`, old: "fails: runqueues: the kernel's BTF has no variable of this name", new: "fails"},
 	{name: "address from kallsyms", before: `extern const void secret __ksym;`, body: `sink = (long)&secret;`, old: "may fail: secret: it is looked up in /proc/kallsyms", new: "may fail"},
 }

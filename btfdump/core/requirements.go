@@ -155,7 +155,11 @@ func (r *run) structOps() []Finding {
 				findings = append(findings, f)
 				continue
 			}
-			if r.compareOps(&f, local, v.Type(ids[0]), r.contentOf(t.Name(), t.SectionVar(i).Offset, local.Size())) {
+			var content []byte
+			if t.NumSectionVars() == 1 || t.Size() > 0 { // else linkers have not filled the offsets in yet
+				content = r.contentOf(t.Name(), t.SectionVar(i).Offset, local.Size())
+			}
+			if r.compareOps(&f, local, v.Type(ids[0]), content) {
 				findings = append(findings, f)
 			}
 		}
@@ -163,8 +167,7 @@ func (r *run) structOps() []Finding {
 	return findings
 }
 
-// contentOf returns what a variable in a section holds, nil if that is not known
-// or all zeroes.
+// contentOf returns what a variable in a section holds, nil if that is not known.
 func (r *run) contentOf(section string, offset, size uint32) []byte {
 	for i := range r.Sections {
 		if s := &r.Sections[i]; s.Name == section && uint64(offset)+uint64(size) <= uint64(len(s.Data)) {
@@ -192,14 +195,11 @@ func (r *run) compareOps(f *Finding, local, target btfdump.Type, content []byte)
 		if !ok {
 			f.Reason = fmt.Sprintf("struct %s has no member %s there", plainName(target.Name()), plainName(name))
 			from, to := uint64(m.BitOffset/8), uint64(m.BitOffset/8)+r.View.SizeOf(m.Type)
-			if to > uint64(len(content)) {
-				continue
-			}
-			if strings.Trim(string(content[from:to]), "\x00") != "" {
+			if to <= uint64(len(content)) && strings.Trim(string(content[from:to]), "\x00") != "" {
 				f.Verdict = Fails
 				return true
 			}
-			if l.Kind() == btfdump.KindPtr {
+			if l.Kind() == btfdump.KindPtr || to > uint64(len(content)) {
 				// A pointer to a program is filled in by a relocation, and 0 in the file.
 				f.Verdict = MayFail
 				f.Reason += ", and the object may set it"
