@@ -23,13 +23,13 @@ var versionPattern = regexp.MustCompile(`\d+\.\d+(\.\d+)?`)
 
 // version returns the kernel's version as a number that can be compared, and how
 // to call the kernel. ok is false if it is not known.
-func (k *KernelReport) version() (number int, name string, ok bool) {
+func (k *KernelReport) version() (number int64, name string, ok bool) {
 	text := k.Release
 	if text == "" {
 		text = versionPattern.FindString(filepath.Base(k.Kernel))
 	}
 	major, minor, patch, _ := parseRelease(text)
-	return major<<32 | minor<<16 | patch, text, major > 0
+	return int64(major)<<32 | int64(minor)<<16 | int64(patch), text, major > 0
 }
 
 // A History knows which kernels have what. It takes a bit for each relocation
@@ -39,7 +39,7 @@ type History struct {
 }
 
 type pastKernel struct {
-	number  int
+	number  int64
 	name    string
 	present presence
 }
@@ -51,7 +51,7 @@ func (h *History) Add(k *KernelReport) {
 	if !ok || k.present == nil {
 		return
 	}
-	at, _ := slices.BinarySearchFunc(h.kernels, number, func(p pastKernel, n int) int { return cmp.Compare(p.number, n) })
+	at, _ := slices.BinarySearchFunc(h.kernels, number, func(p pastKernel, n int64) int { return cmp.Compare(p.number, n) })
 	h.kernels = slices.Insert(h.kernels, at, pastKernel{number, name, k.present})
 }
 

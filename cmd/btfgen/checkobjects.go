@@ -325,8 +325,10 @@ func kernelName(file source.KernelFile, k *source.Kernel) string {
 	}
 	name := file.Name
 	if k.Origin != nil {
-		if inner := k.Origin.Path(); inner != "" && len(k.Origin.Layers) > 1 {
-			name += ": " + filepath.Base(inner)
+		// BTFHub's archives have one kernel each, and its name.
+		inner := filepath.Base(k.Origin.Path())
+		if k.Origin.Path() != "" && len(k.Origin.Layers) > 1 && !strings.HasPrefix(filepath.Base(name), strings.TrimSuffix(inner, ".btf")) {
+			name += ": " + inner
 		}
 	}
 	if !isPrintable(name) {
