@@ -206,8 +206,8 @@ func (v *View) Kfuncs() []Kfunc {
 	var list []Kfunc
 	at := make(map[TypeID]int)
 	fastcall := make(map[TypeID]bool)
-	for t := range v.All() {
-		if t.Kind() != KindDeclTag || t.ComponentIndex() != -1 || v.Type(t.Ref()).Kind() != KindFunc {
+	for t := range v.AllOf(KindDeclTag) {
+		if t.ComponentIndex() != -1 || v.Type(t.Ref()).Kind() != KindFunc {
 			continue
 		}
 		switch t.Name() {
