@@ -368,7 +368,7 @@ func (g *pruned) bytes() ([]byte, error) {
 			anyInt = ids[i]
 		}
 	}
-	if len(written) >= maxTypes {
+	if uint64(len(written)) >= maxTypes { // an int may have 32 bits
 		return nil, formatErrorf("more than 2^31 types")
 	}
 

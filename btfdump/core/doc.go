@@ -20,6 +20,28 @@
 //   - Instructions (patch.go): constants and offsets are replaced, loads and
 //     stores resized, and what the kernel lacks is poisoned.
 //
+// # Will it run?
+//
+// [Check], or a [Checker] for kernels that come one after the other, says of each
+// program whether a kernel takes it, and why not:
+//
+//   - What a program is attached to (attach.go, requirements.go), from its
+//     section's name, and the object's externs (externs.go, kconfig.go) are
+//     looked up in the kernel's types, as libbpf does it.
+//   - The program is followed (flow.go, step.go, calls.go), relocations filled in,
+//     with constants in registers and on the stack (value.go) that decide its
+//     branches (branch.go) as the verifier would decide them. What is poisoned
+//     matters only where it is reached.
+//   - Findings (check.go, verdict.go) say what is missing, where (path.go), what
+//     the kernel has instead (suggest.go), when it went (history.go), and have
+//     code that would do (fix.go).
+//
+// The verdict is [Fails] only if the verifier comes to what stops it for sure: on
+// a way whose branches it can't decide, or on all ways. Runs is said only if no
+// way leads there at all. In between it is [MayFail]. The verifier has many
+// other reasons to refuse a program (pointers, bounds, helpers that a program
+// type may not call): those are not looked at.
+//
 // # What always holds
 //
 //   - The verdict is libbpf's, bit for bit, where that has one: each rule of its

@@ -142,7 +142,7 @@ func editedKernels(t *testing.T, target string) []matrixKernel {
 			t.Error(err)
 			return
 		}
-		kernels[i] = newKernel(t, dir, edits[i].name, o.View.Raw())
+		kernels[i] = newMatrixKernel(t, dir, edits[i].name, o.View.Raw())
 	})
 	if t.Failed() {
 		t.FailNow()
@@ -150,8 +150,8 @@ func editedKernels(t *testing.T, target string) []matrixKernel {
 	return kernels
 }
 
-// newKernel writes the BTF of a kernel to a file in dir.
-func newKernel(t testing.TB, dir, name string, raw []byte) matrixKernel {
+// newMatrixKernel writes the BTF of a kernel to a file in dir.
+func newMatrixKernel(t testing.TB, dir, name string, raw []byte) matrixKernel {
 	view, err := btfdump.New(raw)
 	if err != nil {
 		t.Errorf("kernel %q: %v", name, err)
@@ -172,7 +172,7 @@ func builtKernels(t *testing.T, order binary.AppendByteOrder) []matrixKernel {
 	all := built()
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		all[name].Order = order
-		kernels = append(kernels, newKernel(t, dir, name, all[name].Bytes()))
+		kernels = append(kernels, newMatrixKernel(t, dir, name, all[name].Bytes()))
 	}
 	if t.Failed() {
 		t.FailNow()
@@ -189,7 +189,7 @@ func corpusKernels(t *testing.T, order binary.ByteOrder) []matrixKernel {
 		if k.Base != "" || strings.HasPrefix(k.Name, "btf_testmod") {
 			continue
 		}
-		if k := newKernel(t, dir, k.Name, btftest.Corpus(t, k.Name)); k.view.ByteOrder() == order {
+		if k := newMatrixKernel(t, dir, k.Name, btftest.Corpus(t, k.Name)); k.view.ByteOrder() == order {
 			kernels = append(kernels, k)
 		}
 	}
@@ -221,7 +221,7 @@ func TestRelocateLikeLibbpf(t *testing.T) {
 	a.compare(t, matrixObjects(t, "bpfel", "kernel.c"), corpusKernels(t, binary.LittleEndian))
 	// An object is a kernel, too: one in which many flavors are ambiguous.
 	self := records[len(records)-2]
-	a.compare(t, []matrixObject{self}, []matrixKernel{newKernel(t, t.TempDir(), "the object itself", self.View.Raw())})
+	a.compare(t, []matrixObject{self}, []matrixKernel{newMatrixKernel(t, t.TempDir(), "the object itself", self.View.Raw())})
 	t.Logf("%d programs with %d relocations agree with libbpf %d.%d: %d of them poisoned, %d refused; relocations by kind: %v; known differences: %v",
 		a.programs, a.relocations, a.libbpf.Major, a.libbpf.Minor, a.poisoned, a.refused, a.kinds, a.differences)
 	// A difference that is gone is to be struck from the list.

@@ -100,8 +100,8 @@ type needsWalk struct {
 	needs    Needs
 }
 
-// typeName returns what C calls a type, false if that has no name of its own.
-func typeName(t btfdump.Type) (TypeName, bool) {
+// declaredName returns what C calls a type, false if that has no name of its own.
+func declaredName(t btfdump.Type) (TypeName, bool) {
 	kind := t.Kind()
 	switch {
 	case !t.HasName():
@@ -128,7 +128,7 @@ func (w *needsWalk) visit(id btfdump.TypeID) {
 		if id == 0 || t.Kind() == btfdump.KindFwd || !w.seen.Add(id) {
 			continue
 		}
-		if name, ok := typeName(t); ok && w.declared(name) {
+		if name, ok := declaredName(t); ok && w.declared(name) {
 			w.types[name] = true
 			continue
 		}
@@ -164,7 +164,7 @@ func (w *needsWalk) relocation(r *Relocation) {
 	}
 	if r.Kind == TypeMatches {
 		id := w.view.Resolve(r.Type)
-		if name, ok := typeName(w.view.Type(id)); ok && w.declared(name) {
+		if name, ok := declaredName(w.view.Type(id)); ok && w.declared(name) {
 			w.needs.Accesses = append(w.needs.Accesses, MemberAccess{Root: name, Whole: true})
 		}
 		return
@@ -190,7 +190,7 @@ func (w *needsWalk) relocation(r *Relocation) {
 		if i == 0 || !t.Kind().IsRecord() {
 			continue
 		}
-		if name, ok := typeName(t); ok && w.declared(name) {
+		if name, ok := declaredName(t); ok && w.declared(name) {
 			flush()
 			current = &MemberAccess{Root: name}
 			w.types[name] = true
@@ -210,7 +210,7 @@ func (w *needsWalk) relocation(r *Relocation) {
 func (w *needsWalk) rootName(id btfdump.TypeID) (TypeName, bool) {
 	for {
 		t := w.view.Type(id)
-		if name, ok := typeName(t); ok && w.declared(name) {
+		if name, ok := declaredName(t); ok && w.declared(name) {
 			return name, true
 		}
 		if !t.Kind().IsModifier() {

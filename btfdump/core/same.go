@@ -44,14 +44,14 @@ func Differences(a, b []byte) ([]string, error) {
 	return s.found, nil
 }
 
-// program is an object file with what Object leaves out.
-type program struct {
+// loadedProgram is an object file with what Object leaves out.
+type loadedProgram struct {
 	*Object
 	loaded     map[string][]byte // by section
 	references []string
 }
 
-func readProgram(raw []byte) (*program, error) {
+func readProgram(raw []byte) (*loadedProgram, error) {
 	object, err := ReadObject("object", raw)
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func readProgram(raw []byte) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &program{Object: object, loaded: make(map[string][]byte)}
+	p := &loadedProgram{Object: object, loaded: make(map[string][]byte)}
 	symbols, _ := f.Symbols() // ReadObject has read them
 	r := reader{file: f, budget: 2*len(raw) + 1<<16}
 	for _, s := range f.Sections {
@@ -100,7 +100,7 @@ func readProgram(raw []byte) (*program, error) {
 }
 
 // maskTypeID makes one of all type IDs in an instruction.
-func (p *program) maskTypeID(r *Relocation) {
+func (p *loadedProgram) maskTypeID(r *Relocation) {
 	if r.Function < 0 {
 		return
 	}
@@ -117,7 +117,7 @@ func (p *program) maskTypeID(r *Relocation) {
 }
 
 // relocations describes the CO-RE relocations, by names.
-func (p *program) relocations() []string {
+func (p *loadedProgram) relocations() []string {
 	var list []string
 	for i := range p.Relocations {
 		r := &p.Relocations[i]
@@ -131,9 +131,9 @@ func (p *program) relocations() []string {
 }
 
 // access describes what a relocation is about by names, and indices of elements.
-func (p *program) access(r *Relocation) string {
+func (p *loadedProgram) access(r *Relocation) string {
 	var b strings.Builder
-	b.WriteString(describeType(p.View, r.Type, 0))
+	b.WriteString(fullType(p.View, r.Type, 0))
 	s, err := localSpec(p.View, r)
 	if err != nil {
 		return b.String() + " " + r.Access
@@ -153,14 +153,14 @@ func (p *program) access(r *Relocation) string {
 }
 
 // declarations describes what a loader or the kernel looks at in the BTF.
-func (p *program) declarations() []string {
+func (p *loadedProgram) declarations() []string {
 	var list []string
 	for t := range p.View.All() {
 		switch {
 		case t.Kind() == btfdump.KindFunc && t.Linkage() != btfdump.LinkageStatic:
-			list = append(list, fmt.Sprintf("function %.80q: %s", t.Name(), describeType(p.View, t.Ref(), 0)))
+			list = append(list, fmt.Sprintf("function %.80q: %s", t.Name(), fullType(p.View, t.Ref(), 0)))
 		case t.Kind() == btfdump.KindVar:
-			list = append(list, fmt.Sprintf("variable %.80q: %s", t.Name(), describeType(p.View, t.Ref(), 0)))
+			list = append(list, fmt.Sprintf("variable %.80q: %s", t.Name(), fullType(p.View, t.Ref(), 0)))
 		}
 	}
 	for _, e := range p.Externs {
@@ -172,9 +172,9 @@ func (p *program) declarations() []string {
 // maxDescription bounds the depth of a description.
 const maxDescription = 24
 
-// describeType writes a type with everything up to names: records with a name
+// fullType writes a type with everything up to names: records with a name
 // are told by that and their size, others by their members.
-func describeType(v *btfdump.View, id btfdump.TypeID, depth int) string {
+func fullType(v *btfdump.View, id btfdump.TypeID, depth int) string {
 	t := v.Type(id)
 	name := t.Name()
 	if depth > maxDescription {
@@ -184,7 +184,7 @@ func describeType(v *btfdump.View, id btfdump.TypeID, depth int) string {
 	case k == btfdump.KindVoid:
 		return "void"
 	case k == btfdump.KindFwd:
-		n, _ := typeName(t)
+		n, _ := declaredName(t)
 		return n.String() + " (only declared)"
 	case k == btfdump.KindInt || k == btfdump.KindFloat || k == btfdump.KindTypedef:
 		return name
@@ -194,7 +194,7 @@ func describeType(v *btfdump.View, id btfdump.TypeID, depth int) string {
 		var b strings.Builder
 		b.WriteString(k.String() + " {")
 		for _, m := range t.Members() {
-			fmt.Fprintf(&b, " %s: %s;", m.Name, describeType(v, m.Type, depth+1))
+			fmt.Fprintf(&b, " %s: %s;", m.Name, fullType(v, m.Type, depth+1))
 			if b.Len() > 4096 {
 				return b.String() + " ..."
 			}
@@ -206,23 +206,23 @@ func describeType(v *btfdump.View, id btfdump.TypeID, depth int) string {
 		}
 		return "enum " + name
 	case k == btfdump.KindArray:
-		return fmt.Sprintf("%s[%d]", describeType(v, t.Ref(), depth+1), t.ArrayLen())
+		return fmt.Sprintf("%s[%d]", fullType(v, t.Ref(), depth+1), t.ArrayLen())
 	case k == btfdump.KindFuncProto:
 		var params []string
 		for _, p := range t.Params() {
-			params = append(params, describeType(v, p.Type, depth+1))
+			params = append(params, fullType(v, p.Type, depth+1))
 		}
-		return describeType(v, t.Ref(), depth+1) + " (" + strings.Join(params, ", ") + ")"
+		return fullType(v, t.Ref(), depth+1) + " (" + strings.Join(params, ", ") + ")"
 	case k == btfdump.KindTypeTag:
-		return describeType(v, t.Ref(), depth+1) + " tag " + name
+		return fullType(v, t.Ref(), depth+1) + " tag " + name
 	default: // pointers and qualifiers
-		return describeType(v, t.Ref(), depth+1) + " " + k.String()
+		return fullType(v, t.Ref(), depth+1) + " " + k.String()
 	}
 }
 
 // sameness collects differences.
 type sameness struct {
-	a, b  *program
+	a, b  *loadedProgram
 	found []string
 }
 
@@ -235,7 +235,7 @@ func (s *sameness) add(format string, args ...any) {
 // sections compares what is loaded.
 func (s *sameness) sections() {
 	var names []string
-	for _, p := range []*program{s.a, s.b} {
+	for _, p := range []*loadedProgram{s.a, s.b} {
 		for name := range p.loaded {
 			names = append(names, name)
 		}

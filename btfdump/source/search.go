@@ -83,6 +83,11 @@ type search struct {
 	// What headers on the way have told. It holds for what is below them.
 	known struct{ release, arch, module string }
 
+	// each is given kernels as they are found, which are then not kept; nil: they
+	// are. failed is its error.
+	each   func(*Found) error
+	failed error
+
 	single  bool  // one kernel is all that is to be expected, as in a package
 	dropped error // the error that a decompressor ended with whose data goes on behind its end
 }
@@ -100,6 +105,9 @@ func (w wants) module(name string) bool { return w.all || w.modules[name] }
 // done reports whether there is nothing left to look for, so that the rest of an
 // archive need not be read.
 func (s *search) done() bool {
+	if s.failed != nil {
+		return true
+	}
 	if !s.single || s.wants.all {
 		return false
 	}
@@ -129,9 +137,14 @@ func (s *search) add(f Found) {
 	}
 	if f.Raw == nil {
 		s.missed = append(s.missed, f)
-	} else {
-		s.found = append(s.found, f)
+		return
 	}
+	if s.each != nil && f.Module == "" && !isSplit(f.Raw) && s.failed == nil && (s.wants.release == "" || f.Release == "" || f.Release == s.wants.release) {
+		given := f
+		s.failed = s.each(&given)
+		f.Raw = []byte{} // found, and not kept
+	}
+	s.found = append(s.found, f)
 }
 
 // open looks into an input: the outermost one, or what descend is given.

@@ -185,33 +185,37 @@ func inputName(input string) string {
 // find searches an input for BTF.
 func find(input string, w wants, opts Options) (*search, error) {
 	s := &search{wants: w}
+	return s, s.find(input, opts)
+}
+
+func (s *search) find(input string, opts Options) error {
 	if input == "-" {
 		stdin := opts.Stdin
 		if stdin == nil {
 			stdin = os.Stdin
 		}
-		return s, s.run(streamInput(stdin, -1), opts.MaxSize)
+		return s.run(streamInput(stdin, -1), opts.MaxSize)
 	}
 	file, err := os.Open(input)
 	if err != nil {
-		return s, plainPathError(err)
+		return plainPathError(err)
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	switch {
 	case err != nil:
-		return s, plainPathError(err)
+		return plainPathError(err)
 	case info.IsDir():
-		return s, s.tree(input, opts)
+		return s.tree(input, opts)
 	case !info.Mode().IsRegular():
 		// A pipe, as in <(xz -dc vmlinux.btf.xz), can be read once and from its
 		// start only.
-		return s, s.run(streamInput(file, -1), opts.MaxSize)
+		return s.run(streamInput(file, -1), opts.MaxSize)
 	}
 	if mapped, ok := mapSysfs(file, info.Size()); ok {
-		return s, s.run(fileInput(memory(mapped), info.Size()), opts.MaxSize)
+		return s.run(fileInput(memory(mapped), info.Size()), opts.MaxSize)
 	}
-	return s, s.run(fileInput(file, info.Size()), opts.MaxSize)
+	return s.run(fileInput(file, info.Size()), opts.MaxSize)
 }
 
 // plainPathError drops the path from an error of package os: those who call find

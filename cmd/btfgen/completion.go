@@ -166,7 +166,7 @@ _btfgen() {
 	-m | --module)
 		mapfile -t COMPREPLY < <(compgen -W "all $(ls /sys/kernel/btf 2>/dev/null | grep -vx vmlinux)" -- "$cur"; compgen -f -- "$cur")
 		return ;;
-	-i | --input | --base | --for | --kernel)
+	-i | --input | --base | --for | -k | --kernel | --kconfig)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return ;;
 	--format)
@@ -207,7 +207,7 @@ func zshScript(commands []*cli.Command, flags []cli.Flag) string {
 			action = ":type:_btfgen_types"
 		case f.long == "module":
 			action = ":module:_btfgen_modules"
-		case f.long == "input" || f.long == "base" || f.long == "for" || f.long == "kernel":
+		case f.long == "input" || f.long == "base" || f.long == "for" || f.long == "kernel" || f.long == "kconfig":
 			action = ":file:_files"
 		case f.long == "format":
 			action = ":format:(h go btf)"
@@ -261,7 +261,7 @@ complete -c btfgen -f -n '__fish_seen_subcommand_from completion' -a 'bash zsh f
 			b.WriteString(` -x -a '(btfgen completion types (commandline -ct | string replace -r "^--type=" "") 2>/dev/null)'`)
 		case f.long == "module":
 			b.WriteString(` -r -F -a 'all (ls /sys/kernel/btf 2>/dev/null | string match -v vmlinux)'`)
-		case f.long == "input" || f.long == "base" || f.long == "for" || f.long == "kernel":
+		case f.long == "input" || f.long == "base" || f.long == "for" || f.long == "kernel" || f.long == "kconfig":
 			b.WriteString(" -r -F")
 		case f.long == "format":
 			b.WriteString(" -x -a 'h go btf'")

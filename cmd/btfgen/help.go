@@ -38,6 +38,7 @@ const helpTemplate = `{{.Name}} makes a C header from the types of a Linux kerne
 
 USAGE
    btfgen [flags] OUTPUT [-- FLAGS]      flags may stand before and after OUTPUT
+   btfgen check [flags] OBJECT...        on which kernels will it run? btfgen check --help
    btfgen info [flags] [FILE]            what is in a kernel's file, and what is off with it
    btfgen verify [flags] HEADER          does a header tell the truth? btfgen verify --help
    btfgen completion bash|zsh|fish       print a script that completes btfgen's command line
@@ -72,6 +73,7 @@ EXAMPLES
    btfgen --for prog.bpf.o min.btf       the BTF that this program needs, to ship with it
    btfgen --for prog.bpf.o --kernel btfhub-archive/ btf/
                                          the same for many kernels, a file each
+   btfgen check prog.bpf.o -k kernels/   on which of these kernels will it run, and why not on others?
    btfgen --check vmlinux.h              is the file still what btfgen would write?
    btfgen --verify vmlinux.h             written only if clang agrees with every type in it
    btfgen --no-kfuncs --spdx GPL-2.0 vmlinux.h

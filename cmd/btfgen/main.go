@@ -6,6 +6,7 @@
 //	btfgen --type task_struct slim.btf                the same as BTF
 //	btfgen --for prog.bpf.c slim.h                    what that program needs
 //	btfgen --for prog.bpf.o min.btf                   the BTF to ship with that program
+//	btfgen check prog.bpf.o -k kernels/               will the program run on them?
 //	btfgen info vmlinuz                               what is in a file
 //	btfgen --type task_struct types.go                Go types with the kernel's layout
 //
@@ -14,13 +15,14 @@
 // This package turns flags into calls, and what comes back into files, messages
 // and exit codes; it knows nothing about types. Package source reads the
 // kernel, package cgen decides on names and order and prints. Each command has
-// a file of its own: header.go for the default one, info.go, verify.go,
-// completion.go; slim.go is the default one with --for. How btfgen talks to a person is written down in tui.go, how it
+// a file of its own: header.go for the default one, which for.go, slim.go and
+// minimal.go continue for --for, checkobjects.go, info.go, verify.go,
+// completion.go. How btfgen talks to a person is written down in tui.go, how it
 // replaces files in output.go.
 //
-// Exit codes: 0 done; 1 the answer is no (--check found a
-// difference, verify a mismatch); 2 wrong
-// usage, or an input that can't be read.
+// Exit codes: 0 done; 1 the answer is no (--check found a difference, verify a
+// mismatch, check a program that does not run, or may not); 2 wrong usage, or an
+// input that can't be read.
 package main
 
 import (
@@ -78,11 +80,11 @@ func newApp() *cli.App {
 		Name:                      "btfgen",
 		Version:                   version(),
 		Usage:                     "make a C header from a kernel's types",
-		UsageText:                 "btfgen [flags] OUTPUT\n" + "btfgen verify [flags] HEADER\n" + "btfgen info [flags] [FILE]\n" + "btfgen completion bash|zsh|fish",
+		UsageText:                 "btfgen [flags] OUTPUT\n" + "btfgen check [flags] OBJECT...\n" + "btfgen verify [flags] HEADER\n" + "btfgen info [flags] [FILE]\n" + "btfgen completion bash|zsh|fish",
 		CustomAppHelpTemplate:     helpTemplate,
 		Flags:                     headerFlags(),
 		Action:                    header,
-		Commands:                  []*cli.Command{verifyCommand(), infoCommand(), completionCommand()},
+		Commands:                  []*cli.Command{checkCommand(), verifyCommand(), infoCommand(), completionCommand()},
 		DisableSliceFlagSeparator: true, // a comma may stand in a file's name
 		ExitErrHandler:            func(*cli.Context, error) {},
 		OnUsageError:              func(_ *cli.Context, err error, _ bool) error { return err },
