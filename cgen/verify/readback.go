@@ -79,17 +79,6 @@ func (c *check) accesses(e *entry) []leaf {
 	return list[:min(len(list), tries)]
 }
 
-// cType is how C names the probe's type.
-func (p *probe) cType() string {
-	switch p.entry.class {
-	case classTypedef:
-		return p.head
-	case classFunction:
-		return "__typeof__(" + p.head + ")"
-	}
-	return p.entry.class.String() + " " + p.head
-}
-
 // readBack has probes answered, in shards on all cores.
 func (c *check) readBack(ctx context.Context, cc *clang, probes []*probe) error {
 	if len(probes) == 0 {
@@ -256,7 +245,7 @@ type line struct {
 func source(probes []*probe) (text string, lines []line) {
 	var b strings.Builder
 	for i, p := range probes {
-		fmt.Fprintf(&b, "%s *btfgen_p%d;\n", p.cType(), i)
+		fmt.Fprintf(&b, "%s *btfgen_p%d;\n", p.entry.cType(p.head), i)
 		lines = append(lines, line{probe: p})
 	}
 	b.WriteString("volatile unsigned long long btfgen_sink;\nvoid btfgen_access(void) {\n")

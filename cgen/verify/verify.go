@@ -190,6 +190,13 @@ func (c *check) run(ctx context.Context, cc *clang, fast bool) error {
 	// What was read back comes first: of one mismatch that is found twice, it
 	// tells more.
 	c.compareAll(fast)
+	if len(c.narrow) > 0 {
+		more, err := c.assertUnsettled(ctx, cc, facts)
+		if err != nil {
+			return c.doesNotCompile(err)
+		}
+		found = append(found, more...)
+	}
 	c.report.add(found...)
 	c.report.add(facts.found...)
 	c.report.Absent = append(c.report.Absent, facts.absent...)
