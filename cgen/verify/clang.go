@@ -50,7 +50,8 @@ type clang struct {
 	path    string
 	version string
 	flags   []string
-	dir     string // to run in, and for temporary files
+	dir     string        // to run in, and for temporary files
+	limit   time.Duration // for one compile
 }
 
 var versionPattern = regexp.MustCompile(`clang version (\S+)`)
@@ -64,7 +65,7 @@ func newClang(name, dir string) (*clang, error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, err
 	}
-	return &clang{path: path, dir: dir}, nil
+	return &clang{path: path, dir: dir, limit: compileLimit}, nil
 }
 
 // identify finds out the compiler's version, and whether it is a clang at all.
@@ -82,9 +83,11 @@ func (c *clang) identify(ctx context.Context) error {
 }
 
 func (c *clang) output(ctx context.Context, args ...string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, compileLimit)
+	ctx, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, c.path, args...).Output()
+	cmd := exec.CommandContext(ctx, c.path, args...)
+	cmd.WaitDelay = time.Second
+	out, err := cmd.Output()
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
@@ -103,12 +106,13 @@ var diagnosticPattern = regexp.MustCompile(`(?m)^(?:(.+):(\d+):\d+: |)(?:fatal )
 // compile runs the compiler. Errors in what it compiles are returned as
 // diagnostics; err says that it could not do its work.
 func (c *clang) compile(ctx context.Context, args ...string) (stdout []byte, found []diagnostic, err error) {
-	limited, cancel := context.WithTimeout(ctx, compileLimit)
+	limited, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
 	// Warnings are for those who wrote the header; diagnostics are to be one line each.
 	args = append([]string{"-w", "-fno-color-diagnostics", "-fno-caret-diagnostics", "-ferror-limit=0"}, args...)
 	cmd := exec.CommandContext(limited, c.path, append(args, c.flags...)...)
 	cmd.Dir = c.dir
+	cmd.Env = append(os.Environ(), "TMPDIR="+c.dir) // where a clang that crashes leaves what it was given
 	cmd.WaitDelay = time.Second
 	var out bytes.Buffer
 	diagnostics := limitedBuffer{limit: maxDiagnostics}
@@ -119,7 +123,7 @@ func (c *clang) compile(ctx context.Context, args ...string) (stdout []byte, fou
 	case ctx.Err() != nil:
 		return nil, nil, ctx.Err()
 	case limited.Err() != nil:
-		return nil, nil, fmt.Errorf("%s did not end within %v, and was stopped", c.path, compileLimit)
+		return nil, nil, fmt.Errorf("%s did not end within %v, and was stopped", c.path, c.limit)
 	case diagnostics.full:
 		return nil, nil, fmt.Errorf("%s reports more than %d MiB of errors", c.path, maxDiagnostics>>20)
 	case err == nil:

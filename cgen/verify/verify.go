@@ -147,6 +147,10 @@ func (c *check) run(ctx context.Context, cc *clang, fast bool) error {
 		return err
 	}
 	c.report.Version = cc.version
+	if len(diagnostics) > 0 && diagnostics[0].file == "" {
+		// It is about how the compiler was called, not about the header.
+		return fmt.Errorf("%s can't compile for %s, %s: %s", cc.path, c.report.Target, c.report.Std, diagnostics[0].text)
+	}
 	if len(diagnostics) > 0 {
 		return c.doesNotCompile(headerError{diagnostics})
 	}
