@@ -360,17 +360,22 @@ func anyOf(candidates [][]fact, title string, aspect Aspect, no, yes string) fac
 	}}
 }
 
-// assert has facts checked and returns those that do not hold.
-func (c *check) assert(ctx context.Context, cc *clang, file string, facts []fact) ([]Mismatch, error) {
-	if len(facts) == 0 {
-		return nil, nil
-	}
+// assertions is C's text of facts, one a line.
+func assertions(facts []fact) string {
 	var b strings.Builder
 	for i := range facts {
 		b.WriteString(facts[i].assertion())
 		b.WriteByte('\n')
 	}
-	if err := cc.write(file, b.String()); err != nil {
+	return b.String()
+}
+
+// assert has facts checked and returns those that do not hold.
+func (c *check) assert(ctx context.Context, cc *clang, file string, facts []fact) ([]Mismatch, error) {
+	if len(facts) == 0 {
+		return nil, nil
+	}
+	if err := cc.write(file, assertions(facts)); err != nil {
 		return nil, err
 	}
 	_, diagnostics, err := cc.compile(ctx, "-include", c.header, "-fsyntax-only", file)

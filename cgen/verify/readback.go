@@ -106,6 +106,12 @@ func (c *check) readBack(ctx context.Context, cc *clang, probes []*probe) error 
 	if err := c.compileShards(ctx, cc, include, "shard", shards); err != nil {
 		return err
 	}
+	return c.askAlone(ctx, cc, include, probes)
+}
+
+// askAlone asks those of the probes once more, each by itself, whose answer may
+// be wrong because of the others.
+func (c *check) askAlone(ctx context.Context, cc *clang, include []string, probes []*probe) error {
 	var alone [][]*probe
 	for _, p := range probes {
 		if p.misread() {
