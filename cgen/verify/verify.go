@@ -281,16 +281,24 @@ func (c *check) assertAndReadBack(ctx context.Context, cc *clang, file string, f
 		return found, err
 	}
 	text, _ := source(c.probes)
-	if err := cc.write(file, assertions(facts)+text); err != nil {
+	if err := cc.write(file, valuesText(facts)+text); err != nil {
 		return nil, err
 	}
 	include := []string{"-include", c.header}
 	_, diagnostics, err := cc.compile(ctx, append(slices.Clone(include), "-g", "-O2", "-c", file, "-o", file+".o")...)
 	if err == nil && len(diagnostics) == 0 {
-		if err = answer(filepath.Join(cc.dir, file+".o"), c.probes); err == nil {
+		object := filepath.Join(cc.dir, file+".o")
+		values, err := readValues(object, facts)
+		if err == nil {
+			err = answer(object, c.probes)
+		}
+		if err == nil {
 			err = c.askAlone(ctx, cc, include, c.probes)
 		}
-		return nil, err
+		if err != nil {
+			return nil, err
+		}
+		return compareValues(facts, values), nil
 	}
 	if err != nil {
 		return nil, err
