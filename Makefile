@@ -18,7 +18,7 @@ KERNELS     ?= *
 CLANG       ?=
 EACH        ?= 24
 
-.PHONY: help build vmlinux.h tools test lint cross goldens generate generate-check fuzz bench bench-packages bench-verify corpus corpus-verify corpus-packages clean
+.PHONY: help build vmlinux.h tools test lint cross goldens generate generate-check fuzz bench bench-core bench-packages bench-verify corpus corpus-verify corpus-packages clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z.-]*\):.*## /\1	/p' Makefile | expand -t 18
@@ -64,6 +64,12 @@ fuzz: ## run every fuzz target for FUZZTIME (20s)
 
 bench: ## compare with bpftool, ROUNDS times (31), and with itself on ten times the input
 	scripts/bench.sh $(ROUNDS)
+
+bench-core: build ## compare btfgen --for with bpftool gen min_core_btf, ROUNDS times (31)
+	@dir=$$(mktemp -d /dev/shm/btfgen-bench.XXXXXX) && trap 'rm -rf "$$dir"' EXIT && \
+		go build -o "$$dir/bench" ./scripts/bench && "$$dir/bench" prepare "$$dir" goldens/corpus && \
+		"$$dir/bench" minimal -rounds $(ROUNDS) -btfgen bin/btfgen -clang $(or $(CLANG),clang) -out "$$dir" \
+			"$$dir/amd64-7.2-cloud.btf" "$$dir/arm64-6.1-cloud.btf" "$$dir/x86_64-layout-section.btf"
 
 bench-verify: build ## compare btfgen verify with a plain compile: CLANG=clang-19, ROUNDS times (31)
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \

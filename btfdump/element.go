@@ -1,6 +1,9 @@
 package btfdump
 
-import "iter"
+import (
+	"encoding/binary"
+	"iter"
+)
 
 // Member is a member of a struct or union.
 type Member struct {
@@ -22,26 +25,74 @@ func (t Type) NumMembers() int {
 
 // Member returns the member with index i of a struct or union.
 func (t Type) Member(i int) Member {
-	m, named := t.MemberPlace(i)
+	p, named := t.MemberPlace(i)
+	m := Member{Type: p.Type, BitOffset: p.BitOffset, BitSize: p.BitSize}
 	if named {
 		m.Name = t.level.name(t.u32(12 + uint32(i)*12))
 	}
 	return m
 }
 
-// MemberPlace returns what Member does but for the name, of which it only tells
-// whether there is one: layouts need no more.
-func (t Type) MemberPlace(i int) (m Member, named bool) {
-	at := 12 + uint32(i)*12
-	m = Member{Type: t.level.global(TypeID(t.u32(at + 4))), BitOffset: t.u32(at + 8)}
-	if t.KindFlag() {
-		m.BitSize = m.BitOffset >> 24
-		m.BitOffset &= 0xffffff
-	} else if t.level.legacyBitfields {
-		m.BitOffset, m.BitSize = t.level.legacyBitfield(TypeID(t.u32(at+4)), m.BitOffset)
-	}
-	return m, t.level.hasName(t.u32(at))
+// Place is a member without its name.
+type Place struct {
+	Type               TypeID
+	BitOffset, BitSize uint32 // as in Member
 }
+
+// MemberPlace returns what Member does but for the name, of which it only tells
+// whether there is one.
+func (t Type) MemberPlace(i int) (p Place, named bool) {
+	if !t.level.plain {
+		return t.oddPlace(i)
+	}
+	return placeIn(t.level.types[t.off+12+uint32(i)*12:][:12], t.KindFlag())
+}
+
+// placeIn reads a member of a plain level.
+func placeIn(words []byte, kindFlag bool) (p Place, named bool) {
+	p = Place{Type: TypeID(binary.LittleEndian.Uint32(words[4:])), BitOffset: binary.LittleEndian.Uint32(words[8:])}
+	if kindFlag {
+		p.BitOffset, p.BitSize = p.BitOffset&0xffffff, p.BitOffset>>24
+	}
+	return p, binary.LittleEndian.Uint32(words) != 0
+}
+
+// Places iterates over the members of a struct or union without their names, and
+// tells whether they have one: layouts need no more.
+func (t Type) Places() iter.Seq2[Place, bool] {
+	return func(yield func(Place, bool) bool) {
+		plain, kindFlag := t.level.plain, t.KindFlag()
+		words := t.level.types[t.off+12:][:12*t.NumMembers()]
+		for i := 0; len(words) >= 12; i++ {
+			p, named := placeIn(words[:12], kindFlag)
+			if !plain {
+				p, named = t.oddPlace(i)
+			}
+			words = words[12:]
+			if !yield(p, named) {
+				return
+			}
+		}
+	}
+}
+
+// oddPlace is MemberPlace for levels that are not plain.
+func (t Type) oddPlace(i int) (p Place, named bool) {
+	l := t.level
+	words := l.types[t.off+12+uint32(i)*12:][:12]
+	name, id := binary.LittleEndian.Uint32(words), TypeID(binary.LittleEndian.Uint32(words[4:]))
+	p = Place{Type: l.global(id), BitOffset: binary.LittleEndian.Uint32(words[8:])}
+	if t.KindFlag() {
+		p.BitOffset, p.BitSize = p.BitOffset&0xffffff, p.BitOffset>>24
+	} else if l.legacyBitfields {
+		p.BitOffset, p.BitSize = l.legacyBitfield(id, p.BitOffset)
+	}
+	return p, l.hasName(name)
+}
+
+// MemberText returns the string section from the name of a member on, as
+// [Type.NameText] does.
+func (t Type) MemberText(i int) string { return t.level.text(t.u32(12 + uint32(i)*12)) }
 
 // legacyBitfield returns the place of a member whose record has no kind_flag:
 // there, the int type says which of its bits are used.
@@ -114,16 +165,26 @@ func (t Type) NumEnumerators() int {
 
 // Enumerator returns the value with index i of an enum.
 func (t Type) Enumerator(i int) Enumerator {
+	return Enumerator{Name: t.level.name(t.u32(12 + uint32(i)*uint32(wireSizes[t.Kind()].elem))), Value: t.EnumeratorValue(i)}
+}
+
+// EnumeratorValue returns the value of the enumerator with index i.
+func (t Type) EnumeratorValue(i int) uint64 {
 	if t.Kind() == KindEnum64 {
 		at := 12 + uint32(i)*12
-		return Enumerator{Name: t.level.name(t.u32(at)), Value: uint64(t.u32(at+8))<<32 | uint64(t.u32(at+4))}
+		return uint64(t.u32(at+8))<<32 | uint64(t.u32(at+4))
 	}
-	at := 12 + uint32(i)*8
-	e := Enumerator{Name: t.level.name(t.u32(at)), Value: uint64(t.u32(at + 4))}
+	value := t.u32(12 + uint32(i)*8 + 4)
 	if t.KindFlag() {
-		e.Value = uint64(int64(int32(e.Value)))
+		return uint64(int64(int32(value)))
 	}
-	return e
+	return uint64(value)
+}
+
+// EnumeratorText returns the string section from the name of an enumerator on,
+// as [Type.NameText] does.
+func (t Type) EnumeratorText(i int) string {
+	return t.level.text(t.u32(12 + uint32(i)*uint32(wireSizes[t.Kind()].elem)))
 }
 
 // Enumerators iterates over the values of an enum.

@@ -5,7 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -48,16 +50,16 @@ __attribute__((section("two"))) int second(struct outer *o) { return o->in.a; }
 __attribute__((section("two"))) int exists(struct outer *o) { return __builtin_preserve_field_info(o->p, 2); }
 `
 
-func TestCoreRelocations(t *testing.T) {
+func TestReadExt(t *testing.T) {
 	for _, c := range clangtest.Compilers(t) {
 		for _, target := range []string{"bpfel", "bpfeb"} {
 			view, ext := sections(t, c, target, relocatedProgram)
-			relocations, err := btfdump.CoreRelocations(ext, view)
+			read, err := btfdump.ReadExt(ext, view)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var got []string
-			for _, r := range relocations {
+			for _, r := range read.Relocations {
 				if r.Offset%8 != 0 {
 					t.Errorf("%s %s: an instruction at byte %d", c.Name, target, r.Offset)
 				}
@@ -67,11 +69,31 @@ func TestCoreRelocations(t *testing.T) {
 			if !slices.Equal(got, want) {
 				t.Errorf("%s %s: %q, want %q", c.Name, target, got, want)
 			}
+			got = nil
+			for _, f := range read.Functions {
+				got = append(got, fmt.Sprintf("%s+%d: %s", f.Section, f.Offset, view.Type(f.Type).Name()))
+			}
+			if len(got) != 3 || got[0] != "one+0: first" || got[1] != "two+0: second" || !strings.HasSuffix(got[2], ": exists") {
+				t.Errorf("%s %s: functions are %q", c.Name, target, got)
+			}
+			lines := make(map[string]int)
+			for _, l := range read.Lines {
+				if l.Column == 0 || filepath.Base(l.File) != "main.c" {
+					t.Errorf("%s %s: a line's place is %+v", c.Name, target, l)
+				}
+				lines[l.Text] = int(l.Line)
+			}
+			source := strings.Split(relocatedProgram, "\n")
+			for _, want := range []int{4, 5, 6} {
+				if lines[source[want-1]] != want {
+					t.Errorf("%s %s: line %d is not among %v", c.Name, target, want, lines)
+				}
+			}
 		}
 	}
 }
 
-func TestCoreRelocationsOfBadSections(t *testing.T) {
+func TestReadExtOfBadSections(t *testing.T) {
 	view, good := sections(t, clangtest.Newest(t), "bpfel", relocatedProgram)
 	change := func(at int, value uint32) []byte {
 		raw := slices.Clone(good)
@@ -80,6 +102,7 @@ func TestCoreRelocationsOfBadSections(t *testing.T) {
 	}
 	header := int(binary.LittleEndian.Uint32(good[4:]))
 	records := header + int(binary.LittleEndian.Uint32(good[24:]))
+	lines := header + int(binary.LittleEndian.Uint32(good[16:]))
 	for name, raw := range map[string][]byte{
 		"empty":                       nil,
 		"other byte order":            change(0, 0x00019feb),
@@ -95,8 +118,14 @@ func TestCoreRelocationsOfBadSections(t *testing.T) {
 		"count":                       change(records+8, 1<<31),
 		"type":                        change(records+16, 1<<30),
 		"access":                      change(records+20, 1<<30),
+		"functions outside":           change(8, uint32(len(good))),
+		"function's type":             change(header+16, 1<<30),
+		"type is no function":         change(header+16, 1),
+		"lines outside":               change(20, uint32(len(good))),
+		"line's file":                 change(lines+16, 1<<30),
+		"line's text":                 change(lines+20, 1<<30),
 	} {
-		_, err := btfdump.CoreRelocations(raw, view)
+		_, err := btfdump.ReadExt(raw, view)
 		var format *btfdump.FormatError
 		if !errors.As(err, &format) {
 			t.Errorf("%s: the error is %v", name, err)
@@ -104,12 +133,14 @@ func TestCoreRelocationsOfBadSections(t *testing.T) {
 	}
 	short := slices.Clone(good)
 	binary.LittleEndian.PutUint32(short[4:], 24) // a header from before CO-RE
-	if list, err := btfdump.CoreRelocations(short, view); err != nil || len(list) > 0 {
-		t.Errorf("a header of 24 bytes gives %v, %v", list, err)
+	binary.LittleEndian.PutUint32(short[8:], binary.LittleEndian.Uint32(short[8:])+uint32(header)-24)
+	binary.LittleEndian.PutUint32(short[16:], binary.LittleEndian.Uint32(short[16:])+uint32(header)-24)
+	if ext, err := btfdump.ReadExt(short, view); err != nil || len(ext.Relocations) > 0 || len(ext.Functions) != 3 {
+		t.Errorf("a header of 24 bytes gives %+v, %v", ext, err)
 	}
 }
 
-func FuzzCoreRelocations(f *testing.F) {
+func FuzzReadExt(f *testing.F) {
 	b := btftest.New()
 	i := b.Int("int", 4, btftest.Signed)
 	b.Struct("s", 4, btftest.Field("0:1", i, 0))
@@ -124,15 +155,20 @@ func FuzzCoreRelocations(f *testing.F) {
 	f.Add(seed)
 	f.Add(seed[:24])
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		list, err := btfdump.CoreRelocations(raw, view)
+		ext, err := btfdump.ReadExt(raw, view)
 		if err != nil {
 			return
 		}
-		if len(list)*16 > len(raw) {
-			t.Errorf("%d relocations in %d bytes", len(list), len(raw))
+		if n := len(ext.Relocations) + len(ext.Lines) + len(ext.Functions); n*8 > 3*len(raw) { // the three may overlap
+			t.Errorf("%d records in %d bytes", n, len(raw))
 		}
-		for _, r := range list {
+		for _, r := range ext.Relocations {
 			view.Type(r.Type)
+		}
+		for _, f := range ext.Functions {
+			if view.Type(f.Type).Kind() != btfdump.KindFunc {
+				t.Errorf("function of type %d", f.Type)
+			}
 		}
 	})
 }

@@ -87,7 +87,8 @@ func (k Kind) IsRecord() bool { return k == KindStruct || k == KindUnion }
 func (k Kind) IsEnum() bool { return k == KindEnum || k == KindEnum64 }
 
 // wireSize tells how many bytes follow the 12 bytes that every type has:
-// info once, and elem for each of vlen elements.
+// info once, and elem for each of vlen elements. (A function's vlen is its
+// linkage, and it has none.)
 type wireSize struct{ info, elem uint8 }
 
 var wireSizes = [numKinds]wireSize{

@@ -58,6 +58,72 @@ func (v *View) Lookup(name string, kinds ...Kind) []TypeID {
 	return ids
 }
 
+// StartingWith returns the IDs of all types whose names start with one of some
+// names, which are not empty, in ascending order. It needs no index: for names
+// that are looked for once it takes a fraction of the time that making one does.
+func (v *View) StartingWith(names map[string]bool) []TypeID {
+	var starts startSet
+	lists := make(map[string][]string) // by the first byte
+	for name := range names {
+		starts.add(name)
+		lists[name[:1]] = append(lists[name[:1]], name)
+	}
+	matches := func(name string) bool {
+		return slices.ContainsFunc(lists[name[:1]], func(start string) bool { return strings.HasPrefix(name, start) })
+	}
+	var ids []TypeID
+	for _, l := range v.levels {
+		half := len(l.offsets) / 2
+		second := make(chan []TypeID)
+		go func() { second <- l.starting(half, len(l.offsets), &starts, matches) }()
+		ids = append(append(ids, l.starting(0, half, &starts, matches)...), <-second...)
+	}
+	return ids
+}
+
+// starting is StartingWith for the own types of a level with the indexes from
+// and up to, but not including, to.
+func (l *level) starting(from, to int, starts *startSet, matches func(string) bool) (ids []TypeID) {
+	for i, off := range l.offsets[from:to] {
+		at := l.word(off)
+		if at == 0 {
+			continue // most types have no name
+		}
+		s := ""
+		if at >= l.strStart {
+			s = l.strings[at-l.strStart:]
+		} else {
+			s = l.name(at)
+		}
+		// Of those that have one, two bytes of it tell most from those that are
+		// looked for.
+		if len(s) > 0 && s[0] != 0 && starts.has(s) && matches(l.name(at)) {
+			ids = append(ids, l.first+TypeID(from+i))
+		}
+	}
+	return ids
+}
+
+// A startSet has a bit for the first two bytes of each of some strings.
+type startSet [256][4]uint64
+
+func (x *startSet) add(s string) {
+	if len(s) > 1 {
+		x[s[0]][s[1]/64] |= 1 << (s[1] % 64)
+		return
+	}
+	x[s[0]] = [4]uint64{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
+}
+
+// has may be asked for a string with others behind its NUL.
+func (x *startSet) has(s string) bool {
+	second := byte(0)
+	if len(s) > 1 {
+		second = s[1]
+	}
+	return x[s[0]][second/64]>>(second%64)&1 != 0
+}
+
 func wants(kinds []Kind, k Kind) bool {
 	for _, want := range kinds {
 		if k == want {
@@ -140,8 +206,8 @@ func (v *View) Kfuncs() []Kfunc {
 	var list []Kfunc
 	at := make(map[TypeID]int)
 	fastcall := make(map[TypeID]bool)
-	for t := range v.All() {
-		if t.Kind() != KindDeclTag || t.ComponentIndex() != -1 || v.Type(t.Ref()).Kind() != KindFunc {
+	for t := range v.AllOf(KindDeclTag) {
+		if t.ComponentIndex() != -1 || v.Type(t.Ref()).Kind() != KindFunc {
 			continue
 		}
 		switch t.Name() {

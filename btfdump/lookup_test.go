@@ -2,6 +2,7 @@ package btfdump_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -123,5 +124,32 @@ func TestKfuncs(t *testing.T) {
 	}
 	if n := len(corpusView(t, btftest.Kernels[0]).Kfuncs()); n < 100 {
 		t.Errorf("the kernel %s has %d kfuncs", btftest.Kernels[0].Name, n)
+	}
+}
+
+// TestStartingWith compares with a look at every name.
+func TestStartingWith(t *testing.T) {
+	base, err := btfdump.New(btftest.Corpus(t, "amd64-7.2-cloud"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	view, err := btfdump.NewSplit(btftest.Corpus(t, "amd64-7.2-cloud.btrfs"), base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, names := range [][]string{nil, {"task_struct"}, {"btrfs_root", "list_head", "pid_t"}, {"x", "zs_"}, {"no such type"}, {"u8", "\x00"}} {
+		set := make(map[string]bool)
+		for _, name := range names {
+			set[name] = true
+		}
+		var want []btfdump.TypeID
+		for typ := range view.All() {
+			if typ.HasName() && slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(typ.Name(), name) }) {
+				want = append(want, typ.ID())
+			}
+		}
+		if got := view.StartingWith(set); !slices.Equal(got, want) {
+			t.Errorf("%q: %d types, want %d", names, len(got), len(want))
+		}
 	}
 }

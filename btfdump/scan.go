@@ -2,60 +2,66 @@ package btfdump
 
 import "encoding/binary"
 
-func (l *level) order() binary.ByteOrder {
-	if l.big {
-		return binary.BigEndian
+// nativeWords turns a type section of either byte order into one in little
+// endian, or back: it is returned as it is, or copied with the bytes of each word
+// reversed. A type is made of words of 32 bits only, so nothing else has to know
+// of byte orders.
+func nativeWords(types []byte, big bool) []byte {
+	if !big {
+		return types
 	}
-	return binary.LittleEndian
+	swapped := make([]byte, len(types))
+	for at := 0; at+4 <= len(types); at += 4 {
+		binary.LittleEndian.PutUint32(swapped[at:], binary.BigEndian.Uint32(types[at:]))
+	}
+	return swapped
 }
 
 // scan finds the offset of every type of the level and learns what can be
 // known from single types: the size of a pointer, how bitfields are written.
 func (l *level) scan() error {
-	order := l.order()
-	l.offsets = make([]uint32, 0, len(l.types)/24)
-	l.kinds = make([]Kind, 0, len(l.types)/24)
+	offsets := make([]uint32, 0, len(l.types)/24)
+	kinds := make([]Kind, 0, len(l.types)/24)
+	limit := int(maxTypes - l.firstRaw)
 	for off := 0; off < len(l.types); {
-		id := l.firstRaw + TypeID(len(l.offsets))
-		if id >= maxTypes {
+		if len(offsets) >= limit {
 			return formatErrorf("more than 2^31 types")
 		}
 		rest := l.types[off:]
 		if len(rest) < 12 {
-			return &FormatError{ID: id, Msg: "the type section ends inside the type"}
+			return &FormatError{ID: l.firstRaw + TypeID(len(offsets)), Msg: "the type section ends inside the type"}
 		}
-		info := order.Uint32(rest[4:])
+		info := binary.LittleEndian.Uint32(rest[4:])
 		kind := Kind(info >> 24 & 0x7f)
-		vlen := uint64(info & 0xffffff)
-		size, err := l.wireSize(kind)
-		if err != nil {
-			err.ID = id
-			return err
+		var size wireSize
+		if kind != KindVoid && kind < numKinds {
+			size = wireSizes[kind]
+		} else {
+			var err *FormatError
+			if size, err = l.foreignSize(kind); err != nil {
+				err.ID = l.firstRaw + TypeID(len(offsets))
+				return err
+			}
 		}
-		if kind == KindFunc {
-			vlen = 0 // it is the linkage
-		}
-		length := 12 + uint64(size.info) + vlen*uint64(size.elem)
+		length := 12 + uint64(size.info) + uint64(info&0xffffff)*uint64(size.elem)
 		if length > uint64(len(rest)) {
-			return &FormatError{ID: id, Kind: kind, Msg: "the type section ends inside the type"}
+			return &FormatError{ID: l.firstRaw + TypeID(len(offsets)), Kind: kind, Msg: "the type section ends inside the type"}
 		}
-		l.offsets = append(l.offsets, uint32(off))
-		l.kinds = append(l.kinds, kind)
+		offsets = append(offsets, uint32(off))
+		kinds = append(kinds, kind)
 		if kind == KindInt {
-			l.noteInt(rest, order)
+			l.noteInt(rest)
 		}
 		off += int(length)
 	}
+	l.offsets, l.kinds = offsets, kinds
 	return nil
 }
 
-// wireSize returns the length of what follows a type of the kind. For kinds
-// that are not known here the layout section says it: struct btf_layout
+// foreignSize returns the length of what follows a type of a kind that is not
+// known here. The layout section says it: struct btf_layout
 // {__u8 info_sz; __u8 elem_sz; __u16 flags;} indexed by kind (Linux 7.1).
-func (l *level) wireSize(kind Kind) (wireSize, *FormatError) {
-	if kind != KindVoid && kind < numKinds {
-		return wireSizes[kind], nil
-	}
+func (l *level) foreignSize(kind Kind) (wireSize, *FormatError) {
 	at := int(kind) * 4
 	if kind == KindVoid || at+4 > len(l.layout) {
 		return wireSize{}, &FormatError{Kind: kind, Msg: "unknown kind, and no layout section says how long it is"}
@@ -69,15 +75,15 @@ func (l *level) wireSize(kind Kind) (wireSize, *FormatError) {
 
 // noteInt learns from an int whether legacy bitfields are possible, and the
 // size of a pointer: that of long in every ABI of Linux.
-func (l *level) noteInt(t []byte, order binary.ByteOrder) {
-	size, encoding := order.Uint32(t[8:]), order.Uint32(t[12:])
+func (l *level) noteInt(t []byte) {
+	size, encoding := binary.LittleEndian.Uint32(t[8:]), binary.LittleEndian.Uint32(t[12:])
 	if encoding>>16&0xff != 0 || encoding&0xff != size*8 {
 		l.legacyBitfields = true
 	}
 	if l.pointerSize != 0 || size != 4 && size != 8 {
 		return
 	}
-	nameOff := order.Uint32(t)
+	nameOff := binary.LittleEndian.Uint32(t)
 	if uint64(nameOff) >= l.stringsEnd() {
 		return // reported by validate
 	}

@@ -32,6 +32,7 @@ func Join(base *View, splits ...*View) (*View, error) {
 			moved := *l
 			moved.base = parent
 			moved.first = levels[len(levels)-1].end()
+			moved.plain = l.plain && moved.first == moved.firstRaw
 			if uint64(moved.first)+uint64(len(moved.offsets)) > maxTypes {
 				return nil, formatErrorf("more than 2^31 types together")
 			}

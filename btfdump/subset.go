@@ -129,7 +129,7 @@ type writer struct {
 	count TypeID   // the last new ID given out
 	order byteOrder
 
-	types       []byte
+	types       []byte // in little endian, as views have them
 	strings     []byte
 	stringStart uint32            // the offset at which own strings start
 	offsets     map[string]uint32 // of each string
@@ -173,7 +173,7 @@ func (w *writer) name(s string) uint32 {
 func (w *writer) copyType(t Type) {
 	start := uint32(len(w.types))
 	w.types = append(w.types, t.level.types[t.off:t.off+t.length()]...)
-	put := func(at, word uint32) { w.order.PutUint32(w.types[start+at:], word) }
+	put := func(at, word uint32) { binary.LittleEndian.PutUint32(w.types[start+at:], word) }
 	put(0, w.name(t.Name()))
 	t.names(func(at uint32) { put(at, w.name(t.level.name(t.u32(at)))) })
 	t.refs(func(at uint32, ref TypeID) {
@@ -210,30 +210,32 @@ func (w *writer) forward(t Type) {
 		info |= 1 << 31
 	}
 	for _, word := range []uint32{w.name(t.Name()), info, 0} {
-		w.types = w.order.AppendUint32(w.types, word)
+		w.types = binary.LittleEndian.AppendUint32(w.types, word)
 	}
 }
 
-// bytes returns the blob: a header of 24 bytes, types, strings.
+// bytes returns the blob.
 func (w *writer) bytes() []byte {
-	out := make([]byte, 0, minHeader+len(w.types)+len(w.strings))
-	out = w.order.AppendUint16(out, magic)
+	return blob(w.order, nativeWords(w.types, w.view.top().big), w.strings)
+}
+
+// blob puts BTF together: a header of 24 bytes, types in the given byte order,
+// strings.
+func blob(order byteOrder, types, strings []byte) []byte {
+	out := make([]byte, 0, minHeader+len(types)+len(strings))
+	out = order.AppendUint16(out, magic)
 	out = append(out, version, 0)
-	for _, word := range []int{minHeader, 0, len(w.types), len(w.types), len(w.strings)} {
-		out = w.order.AppendUint32(out, uint32(word))
+	for _, word := range []int{minHeader, 0, len(types), len(types), len(strings)} {
+		out = order.AppendUint32(out, uint32(word))
 	}
-	return append(append(out, w.types...), w.strings...)
+	return append(append(out, types...), strings...)
 }
 
 // length returns how many bytes the type has in its blob. Its kind must be a
 // known one.
 func (t Type) length() uint32 {
 	size := wireSizes[t.Kind()]
-	n := uint32(t.Vlen())
-	if t.Kind() == KindFunc {
-		n = 0 // it is the linkage
-	}
-	return 12 + uint32(size.info) + n*uint32(size.elem)
+	return 12 + uint32(size.info) + uint32(t.Vlen())*uint32(size.elem)
 }
 
 // refs calls f for each word of a type that is a type ID: with its place in the

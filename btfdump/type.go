@@ -39,6 +39,16 @@ func (t Type) Name() string {
 	return t.level.name(t.u32(0))
 }
 
+// NameText returns the string section from the type's name on: the name ends
+// before the first NUL byte, or with the text. That spares callers who look at
+// each byte of a name anyway the search for its end.
+func (t Type) NameText() string {
+	if t.id == 0 {
+		return ""
+	}
+	return t.level.text(t.u32(0))
+}
+
 // HasName reports whether the type has a name.
 func (t Type) HasName() bool { return t.id != 0 && t.level.hasName(t.u32(0)) }
 

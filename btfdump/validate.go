@@ -2,6 +2,7 @@ package btfdump
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"slices"
 )
@@ -10,31 +11,28 @@ import (
 // accessors that have no errors to return. Every step is linear in the size
 // of the blob, and none recurses.
 func (l *level) validate() error {
-	l.resolved = make([]TypeID, len(l.offsets))
-	c := checker{level: l, end: l.firstRaw + TypeID(len(l.offsets))}
-	if _, err := c.each((*checker).references); err != nil {
-		return err
-	}
+	c := checker{level: l, end: l.firstRaw + TypeID(len(l.offsets)), strEnd: uint32(l.stringsEnd())}
 	if err := c.resolveChains(); err != nil {
 		return err
 	}
-	inner, err := c.each((*checker).values)
-	if err != nil {
+	if err := c.types(); err != nil {
 		return err
 	}
-	c.inner = inner
 	return c.byValueCycles()
 }
 
-// each checks every type of the level, one half of them beside the other, and
-// returns the error of the first that fails; and what the checks have put into
-// inner, in the order of the types.
-func (c *checker) each(check func(*checker, Type) error) (inner [][2]TypeID, err error) {
-	half, _ := slices.BinarySearch(c.offsets, uint32(len(c.types)/2)) // by bytes: records are long
+// types checks every type of the level, one half of them beside the other, and
+// returns the error of the first that fails.
+func (c *checker) types() error {
+	half, _ := slices.BinarySearch(c.offsets, uint32(len(c.level.types)/2)) // by bytes: records are long
 	run := func(part *checker, from, to int) error {
+		offsets, kinds := part.offsets, part.kinds
 		for i := from; i < to; i++ {
-			off := part.offsets[i]
-			if err := check(part, Type{level: part.level, off: off, info: part.word(off + 4), id: part.firstRaw + TypeID(i)}); err != nil {
+			off := offsets[i]
+			if kinds[i] == KindFunc && part.isPlainFunc(off) {
+				continue // as half of a kernel's types are
+			}
+			if err := part.check(Type{level: part.level, off: off, info: part.word(off + 4), id: part.firstRaw + TypeID(i)}); err != nil {
 				return err
 			}
 		}
@@ -43,8 +41,10 @@ func (c *checker) each(check func(*checker, Type) error) (inner [][2]TypeID, err
 	first, second := *c, *c
 	other := make(chan error, 1)
 	go func() { other <- run(&second, half, len(c.offsets)) }()
-	err = cmp.Or(run(&first, 0, half), <-other)
-	return append(first.inner, second.inner...), err
+	err := cmp.Or(run(&first, 0, half), <-other)
+	c.inner = append(first.inner, second.inner...)
+	c.plain = !c.legacyBitfields && !first.emptyName && !second.emptyName
+	return err
 }
 
 // typeRaw returns a type by the ID that the blob itself counts.
@@ -84,8 +84,10 @@ func (l *level) resolveRaw(id TypeID) TypeID {
 // checker holds what the checks of one level share. All IDs are the blob's own.
 type checker struct {
 	*level
-	end   TypeID      // the ID after the last
-	inner [][2]TypeID // record, and record of the same size that it holds by value
+	end       TypeID      // the ID after the last
+	inner     [][2]TypeID // record, and record of the same size that it holds by value
+	strEnd    uint32      // the offset after the last string
+	emptyName bool        // a member has an empty name that is not at offset 0
 }
 
 func errorAt(t Type, format string, args ...any) error {
@@ -96,56 +98,32 @@ func errorAt(t Type, format string, args ...any) error {
 	return e
 }
 
-// references checks what a type's words refer to: strings and type IDs.
-func (c *checker) references(t Type) error {
-	k := t.Kind()
-	if err := c.nameOffset(t, 0, "its name"); err != nil {
+// check checks a type: that its words refer to strings and types that there are
+// and that may stand there, its size, and where its members lie. What a chain
+// kind refers to has been checked.
+func (c *checker) check(t Type) error {
+	if err := c.nameOffset(t, t.u32(0), "its name"); err != nil {
 		return err
 	}
-	switch k {
-	case KindPtr, KindTypedef, KindVolatile, KindConst, KindRestrict, KindTypeTag:
-		return c.target(t, TypeID(t.u32(8)), symbolKinds)
+	switch t.Kind() {
+	case KindInt:
+		bits, offset := t.IntBits(), t.IntBitOffset()
+		if size := t.Size(); size == 0 || size > 16 || bits > 128 || bits+offset > size*8 {
+			return errorAt(t, "%d bits at bit %d do not fit its size of %d bytes", bits, offset, size)
+		}
 	case KindArray:
-		if err := c.target(t, TypeID(t.u32(12)), symbolKinds); err != nil {
+		if err := c.target(t, TypeID(t.u32(16)), symbolKinds); err != nil {
 			return err
 		}
-		return c.target(t, TypeID(t.u32(16)), symbolKinds)
+		return c.array(t)
 	case KindStruct, KindUnion:
-		for i := range t.Vlen() {
-			at := 12 + uint32(i)*12
-			if err := c.nameOffset(t, at, "member name"); err != nil {
-				return err
-			}
-			if err := c.target(t, TypeID(t.u32(at+4)), symbolKinds); err != nil {
-				return err
-			}
-		}
+		return c.record(t)
 	case KindEnum, KindEnum64:
-		elem := uint32(wireSizes[k].elem)
-		for i := range t.Vlen() {
-			if err := c.nameOffset(t, 12+uint32(i)*elem, "enumerator name"); err != nil {
-				return err
-			}
-		}
+		return c.enum(t)
 	case KindFunc:
 		return c.target(t, TypeID(t.u32(8)), ^kinds(KindFuncProto))
 	case KindFuncProto:
-		if err := c.target(t, TypeID(t.u32(8)), symbolKinds); err != nil {
-			return err
-		}
-		for i := range t.Vlen() {
-			at := 12 + uint32(i)*8
-			if err := c.nameOffset(t, at, "parameter name"); err != nil {
-				return err
-			}
-			param := TypeID(t.u32(at + 4))
-			if err := c.target(t, param, symbolKinds); err != nil {
-				return err
-			}
-			if param == 0 && i != t.Vlen()-1 {
-				return errorAt(t, "parameter %d of %d has no type; only the last can stand for variable arguments", i, t.Vlen())
-			}
-		}
+		return c.prototype(t)
 	case KindVar:
 		return c.target(t, TypeID(t.u32(8)), symbolKinds)
 	case KindDatasec:
@@ -154,8 +132,82 @@ func (c *checker) references(t Type) error {
 				return err
 			}
 		}
+	case KindFloat:
+		switch t.Size() {
+		case 2, 4, 8, 12, 16:
+		default:
+			return errorAt(t, "a floating-point number can't have %d bytes", t.Size())
+		}
 	case KindDeclTag:
-		return c.target(t, TypeID(t.u32(8)), ^declTagTargets)
+		if err := c.target(t, TypeID(t.u32(8)), ^declTagTargets); err != nil {
+			return err
+		}
+		return c.component(t)
+	}
+	return nil
+}
+
+func (c *checker) enum(t Type) error {
+	switch t.Size() {
+	case 1, 2, 4, 8:
+	case 0: // declared only: clang writes that of "enum foo;", a GNU extension
+		if t.Vlen() > 0 {
+			return errorAt(t, "an enum with values can't have 0 bytes")
+		}
+	default:
+		return errorAt(t, "an enum can't have %d bytes", t.Size())
+	}
+	elem := uint32(wireSizes[t.Kind()].elem)
+	for i := range t.Vlen() {
+		if name := t.u32(12 + uint32(i)*elem); !c.isString(name) {
+			if err := c.nameOffset(t, name, "enumerator name"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *checker) prototype(t Type) error {
+	if err := c.target(t, TypeID(t.u32(8)), symbolKinds); err != nil {
+		return err
+	}
+	params := c.level.types[t.off+12:][:8*t.Vlen()]
+	for i := 0; len(params) >= 8; i++ {
+		name, param := binary.LittleEndian.Uint32(params), TypeID(binary.LittleEndian.Uint32(params[4:]))
+		if !c.isString(name) || !c.isValue(param) {
+			if err := cmp.Or(c.nameOffset(t, name, "parameter name"), c.target(t, param, symbolKinds)); err != nil {
+				return err
+			}
+		}
+		params = params[8:]
+		if param == 0 && len(params) > 0 {
+			return errorAt(t, "parameter %d of %d has no type; only the last can stand for variable arguments", i, t.Vlen())
+		}
+	}
+	return nil
+}
+
+func (c *checker) record(t Type) error {
+	members := c.level.types[t.off+12:][:12*t.Vlen()]
+	size := t.Size()
+	for i := 0; len(members) >= 12; i++ {
+		name, ref, place := binary.LittleEndian.Uint32(members), TypeID(binary.LittleEndian.Uint32(members[4:])), binary.LittleEndian.Uint32(members[8:])
+		members = members[12:]
+		if !c.isString(name) || !c.isValue(ref) {
+			if err := cmp.Or(c.nameOffset(t, name, "member name"), c.target(t, ref, symbolKinds)); err != nil {
+				return err
+			}
+		}
+		if name != 0 && !c.hasName(name) {
+			c.emptyName = true
+		}
+		if place>>24 == 0 && !c.legacyBitfields && c.isPlain(ref, place, size) {
+			continue // above 24 bits, it may have the width of a bitfield
+		}
+		if err := c.member(t, i, ref, place); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -164,118 +216,108 @@ func (c *checker) references(t Type) error {
 // in the kernel's kernel/bpf/btf.c.
 var declTagTargets = kinds(KindTypedef, KindStruct, KindUnion, KindFunc, KindVar)
 
-func (c *checker) nameOffset(t Type, at uint32, what string) error {
-	off := t.u32(at)
-	if uint64(off) >= c.stringsEnd() && off != 0 {
-		return errorAt(t, "%s is at offset %d of %d bytes of strings", what, off, c.stringsEnd())
+// isString reports whether a string starts at an offset, and isValue whether an
+// ID is that of an own type that can have values: what loops over members ask
+// before they call nameOffset and target, which know all cases.
+func (c *checker) isString(off uint32) bool { return off < c.strEnd }
+
+func (c *checker) isValue(id TypeID) bool {
+	at := id - c.firstRaw
+	return at < TypeID(len(c.kinds)) && !symbolKinds.has(c.kinds[at])
+}
+
+// isPlainFunc reports whether nothing is wrong with the function at an offset.
+func (c *checker) isPlainFunc(off uint32) bool {
+	words := c.level.types[off:][:12]
+	at := TypeID(binary.LittleEndian.Uint32(words[8:])) - c.firstRaw
+	return c.isString(binary.LittleEndian.Uint32(words)) && at < TypeID(len(c.kinds)) && c.kinds[at] == KindFuncProto
+}
+
+// nameOffset checks the place of a string.
+func (c *checker) nameOffset(t Type, off uint32, what string) error {
+	if c.isString(off) || off == 0 {
+		return nil
 	}
-	return nil
+	return errorAt(t, "%s is at offset %d of %d bytes of strings", what, off, c.strEnd)
 }
 
 // target checks that a reference leads to a type, and to none of the kinds
 // given. Unknown kinds may be referred to by any type.
 func (c *checker) target(t Type, id TypeID, except kindSet) error {
+	if at := id - c.firstRaw; at < TypeID(len(c.kinds)) && !except.has(c.kinds[at]) {
+		return nil
+	}
+	return c.otherTarget(t, id, except)
+}
+
+// otherTarget is target for void, for types of the base, and for errors.
+func (c *checker) otherTarget(t Type, id TypeID, except kindSet) error {
 	if id >= c.end {
 		return errorAt(t, "refers to type %d, but there are only %d", id, c.end)
 	}
-	if id == 0 {
-		if except.has(KindVoid) {
-			return errorAt(t, "refers to void, which its kind does not allow")
-		}
+	k := c.kindRaw(id)
+	switch {
+	case !except.has(k):
 		return nil
+	case id == 0:
+		return errorAt(t, "refers to void, which its kind does not allow")
 	}
-	if k := c.kindRaw(id); except.has(k) {
-		return errorAt(t, "refers to type %d of kind %s, which its kind does not allow", id, k)
-	}
-	return nil
+	return errorAt(t, "refers to type %d of kind %s, which its kind does not allow", id, k)
 }
 
 // resolveChains fills in resolved, and rejects chains of pointers, arrays and
 // modifiers that lead back to themselves.
 func (c *checker) resolveChains() error {
-	const (
-		unseen = iota
-		open
-		done
-	)
-	state := make([]uint8, len(c.offsets))
+	resolved, kinds, chainKinds := make([]TypeID, len(c.kinds)), c.kinds, chainKinds
+	c.resolved = resolved
+	for i := range resolved {
+		resolved[i] = c.firstRaw + TypeID(i)
+		if chainKinds.has(kinds[i]) {
+			resolved[i] = unresolved
+		}
+	}
 	var chain []TypeID
-	for i := range c.offsets {
+	for i, k := range kinds {
+		if !chainKinds.has(k) {
+			continue
+		}
 		id := c.firstRaw + TypeID(i)
 		// Walk to where the answer is known …
 		chain = chain[:0]
-		for id >= c.firstRaw && state[id-c.firstRaw] == unseen {
-			state[id-c.firstRaw] = open
+		for id >= c.firstRaw && c.resolved[id-c.firstRaw] == unresolved {
+			c.resolved[id-c.firstRaw] = resolving
 			chain = append(chain, id)
-			off := c.offsets[id-c.firstRaw]
-			switch k := c.kinds[id-c.firstRaw]; {
-			case k == KindArray:
-				id = TypeID(c.word(off + 12))
-			case chainKinds.has(k):
-				id = TypeID(c.word(off + 8))
-			default:
-				state[id-c.firstRaw] = done
-				c.resolved[id-c.firstRaw] = id
-				continue
+			t := c.typeRaw(id)
+			ref := TypeID(t.u32(8))
+			if t.Kind() == KindArray {
+				ref = TypeID(t.u32(12))
 			}
+			if err := c.target(t, ref, symbolKinds); err != nil {
+				return err
+			}
+			id = ref
 		}
-		if id >= c.firstRaw && state[id-c.firstRaw] == open {
+		if id >= c.firstRaw && c.resolved[id-c.firstRaw] == resolving {
 			return errorAt(c.typeRaw(id), "refers to itself through pointers, arrays or qualifiers alone")
 		}
 		// … and carry it back.
+		target := c.resolveRaw(id)
 		for j := len(chain) - 1; j >= 0; j-- {
 			at := chain[j] - c.firstRaw
-			if state[at] == done {
-				continue
+			if !c.kinds[at].IsModifier() {
+				target = chain[j]
 			}
-			state[at] = done
-			if c.kinds[at].IsModifier() {
-				c.resolved[at] = c.resolveRaw(TypeID(c.word(c.offsets[at] + 8)))
-			} else {
-				c.resolved[at] = chain[j]
-			}
+			c.resolved[at] = target
 		}
 	}
 	return nil
 }
 
-// values checks sizes, and where members lie.
-func (c *checker) values(t Type) error {
-	switch k := t.Kind(); k {
-	case KindInt:
-		bits, offset := t.IntBits(), t.IntBitOffset()
-		if size := t.Size(); size == 0 || size > 16 || bits > 128 || bits+offset > size*8 {
-			return errorAt(t, "%d bits at bit %d do not fit its size of %d bytes", bits, offset, size)
-		}
-	case KindEnum, KindEnum64:
-		switch t.Size() {
-		case 1, 2, 4, 8:
-		case 0: // declared only: clang writes that of "enum foo;", a GNU extension
-			if t.Vlen() > 0 {
-				return errorAt(t, "an enum with values can't have 0 bytes")
-			}
-		default:
-			return errorAt(t, "an enum can't have %d bytes", t.Size())
-		}
-	case KindFloat:
-		switch t.Size() {
-		case 2, 4, 8, 12, 16:
-		default:
-			return errorAt(t, "a floating-point number can't have %d bytes", t.Size())
-		}
-	case KindArray:
-		return c.array(t)
-	case KindDeclTag:
-		return c.component(t)
-	case KindStruct, KindUnion:
-		for i := range t.Vlen() {
-			if err := c.member(t, i); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
+// What level.resolved holds before a chain's end is known. IDs are smaller.
+const (
+	unresolved = ^TypeID(0)
+	resolving  = unresolved - 1
+)
 
 // component checks that a decl_tag is about its target as a whole, or a member
 // or parameter that this has.
@@ -313,17 +355,40 @@ func (c *checker) array(t Type) error {
 	return errorAt(t, "array of more than %d dimensions", maxDimensions)
 }
 
+// isPlain reports whether a member, which is no bitfield, is of a pointer, number
+// or smaller record, and lies inside its record of size bytes: it is what member
+// would find out of nearly all, faster.
+func (c *checker) isPlain(ref TypeID, bitOffset, size uint32) bool {
+	at := ref - c.firstRaw
+	if at >= TypeID(len(c.resolved)) || bitOffset%8 != 0 {
+		return false
+	}
+	offset := bitOffset / 8
+	if at = c.resolved[at] - c.firstRaw; at >= TypeID(len(c.kinds)) {
+		return false
+	}
+	switch c.kinds[at] {
+	case KindPtr:
+		return offset <= size
+	case KindInt, KindFloat, KindStruct, KindUnion, KindEnum:
+		inner := c.word(c.offsets[at] + 8)
+		return inner > 0 && inner < size && offset <= size-inner
+	}
+	return false
+}
+
 // member checks that a member has a size and lies inside its record, and
-// notes records of the same size inside each other for byValueCycles.
-func (c *checker) member(t Type, i int) error {
+// notes records of the same size inside each other for byValueCycles. ref and
+// place are the words of its type and its offset.
+func (c *checker) member(t Type, i int, ref TypeID, place uint32) error {
 	at := 12 + uint32(i)*12
-	id := c.resolveRaw(TypeID(t.u32(at + 4)))
+	id := c.resolveRaw(ref)
 	k := c.kindRaw(id)
 	if unsizedKinds.has(k) || k.IsEnum() && c.typeRaw(id).Size() == 0 {
 		return errorAt(t, "member %d (%.80q) is of kind %s, which has no size", i, c.name(t.u32(at)), k)
 	}
 	limit := uint64(t.Size()) * 8
-	offset, width := uint64(t.u32(at+8)), uint64(0)
+	offset, width := uint64(place), uint64(0)
 	if t.KindFlag() {
 		offset, width = offset&0xffffff, offset>>24
 	} else if offset > limit { // before a legacy bitfield's offset is added to it

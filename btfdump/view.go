@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"iter"
+	"math/bits"
 	"sort"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 type View struct {
 	// levels are the blobs in the order of their type IDs: the base first.
 	levels []*level
+	bottom *level           // levels[0], which most types are in
 	index  func() nameIndex // built when first asked for
 }
 
@@ -25,7 +27,7 @@ const maxTypes = 1 << 31
 type level struct {
 	raw     []byte
 	header  Header
-	types   []byte // the type section
+	types   []byte // the type section, in little endian; shares raw's memory if that is
 	strings string // the string section, sharing raw's memory
 	layout  []byte // the layout section that applies, also one of a base
 	big     bool   // big endian
@@ -42,6 +44,10 @@ type level struct {
 
 	pointerSize     uint32 // bytes; 0: not known
 	legacyBitfields bool   // an int of this level or its bases has fewer bits than bytes hold, or an offset
+	// plain says that a member's words mean what they say: there are no legacy
+	// bitfields, the blob counts types as the view does, and a name that is empty
+	// is at offset 0.
+	plain bool
 }
 
 // New checks a blob of BTF and returns a view of it. The view keeps raw, which
@@ -55,7 +61,7 @@ func New(raw []byte) (*View, error) {
 }
 
 func newView(levels []*level) *View {
-	v := &View{levels: levels}
+	v := &View{levels: levels, bottom: levels[0]}
 	v.index = sync.OnceValue(v.buildIndex)
 	return v
 }
@@ -68,7 +74,7 @@ func newLevel(raw []byte, base *level) (*level, error) {
 	}
 	section := func(off, len uint32) []byte { return raw[h.Length+off:][:len:len] }
 	l := &level{raw: raw, header: h, big: big, base: base, first: 1, firstRaw: 1}
-	l.types = section(h.TypesOffset, h.TypesLen)
+	l.types = nativeWords(section(h.TypesOffset, h.TypesLen), big)
 	l.layout = section(h.LayoutOffset, h.LayoutLen)
 	if strs := section(h.StringsOffset, h.StringsLen); len(strs) > 0 {
 		if strs[len(strs)-1] != 0 {
@@ -197,25 +203,26 @@ func (l *level) end() TypeID { return l.first + TypeID(len(l.offsets)) }
 // Type returns the type with the given ID. It panics if the ID is not below
 // NumTypes, as indexing a slice does: IDs that come from the view always are.
 func (v *View) Type(id TypeID) Type {
-	l := v.levels[0]
-	if id >= l.end() {
-		l = v.levelOf(id)
+	l := v.bottom
+	if at := id - 1; at < TypeID(len(l.offsets)) {
+		off := l.offsets[at]
+		return Type{level: l, off: off, info: l.word(off + 4), id: id}
 	}
+	return v.typeAbove(id)
+}
+
+// typeAbove is Type for void and for types that are not in the bottom level.
+func (v *View) typeAbove(id TypeID) Type {
 	if id == 0 {
-		return Type{level: l}
+		return Type{level: v.bottom}
 	}
+	l := v.levelOf(id)
 	off := l.offsets[id-l.first]
 	return Type{level: l, off: off, info: l.word(off + 4), id: id}
 }
 
 // word reads the word at an offset into the type section.
-func (l *level) word(off uint32) uint32 {
-	b := l.types[off : off+4]
-	if l.big {
-		return binary.BigEndian.Uint32(b)
-	}
-	return binary.LittleEndian.Uint32(b)
-}
+func (l *level) word(off uint32) uint32 { return binary.LittleEndian.Uint32(l.types[off:]) }
 
 // LevelOf returns the index of the blob that holds the type: 0 for the base,
 // 1 for the first split on it, and so on.
@@ -239,16 +246,40 @@ func (v *View) All() iter.Seq[Type] {
 	}
 }
 
+// AllOf iterates over the types of the given kinds in the order of their IDs. It
+// does not touch others.
+func (v *View) AllOf(ks ...Kind) iter.Seq[Type] {
+	want := kinds(ks...)
+	return func(yield func(Type) bool) {
+		for _, l := range v.levels {
+			for i, k := range l.kinds {
+				if !want.has(k) {
+					continue
+				}
+				off := l.offsets[i]
+				if !yield(Type{level: l, off: off, info: l.word(off + 4), id: l.first + TypeID(i)}) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // Resolve returns the ID that remains when typedefs, qualifiers and type tags
 // are skipped: the type that decides the layout.
 func (v *View) Resolve(id TypeID) TypeID {
+	if at := id - 1; at < TypeID(len(v.bottom.resolved)) {
+		return v.bottom.resolved[at]
+	}
+	return v.resolveAbove(id)
+}
+
+// resolveAbove is Resolve for void and for types that are not in the bottom level.
+func (v *View) resolveAbove(id TypeID) TypeID {
 	if id == 0 {
 		return 0
 	}
-	l := v.levels[0]
-	if id >= l.end() {
-		l = v.levelOf(id)
-	}
+	l := v.levelOf(id)
 	return l.global(l.resolved[id-l.first])
 }
 
@@ -272,10 +303,11 @@ func (v *View) SizeOf(id TypeID) uint64 {
 }
 
 func saturatingMul(a, b uint64) uint64 {
-	if a != 0 && b > ^uint64(0)/a {
+	hi, lo := bits.Mul64(a, b)
+	if hi != 0 {
 		return ^uint64(0)
 	}
-	return a * b
+	return lo
 }
 
 // global translates a type ID of the blob's own counting to that of the view.
@@ -298,6 +330,18 @@ func (l *level) hasName(off uint32) bool {
 		l = l.base
 	}
 	return off-l.strStart < uint32(len(l.strings)) && l.strings[off-l.strStart] != 0
+}
+
+// text returns the string section from an offset on, which has been checked to
+// be in range.
+func (l *level) text(off uint32) string {
+	if off == 0 {
+		return "" // also where no level has the empty string at its start
+	}
+	for off < l.strStart {
+		l = l.base
+	}
+	return l.strings[off-l.strStart:]
 }
 
 // name returns the string at an offset, which has been checked to be in range.

@@ -73,30 +73,32 @@ type collection struct {
 }
 
 func collect(v *btfdump.View) *collection {
-	c := &collection{named: make([]named, 0, v.NumTypes()/6), suffixed: [2]map[string]bool{{}, {}}}
-	for t := range v.All() {
-		switch t.Kind() {
-		case btfdump.KindEnum, btfdump.KindEnum64:
+	c := &collection{named: make([]named, 0, v.NumTypes()/8), suffixed: [2]map[string]bool{{}, {}}}
+	var buffer [nameRoom]byte
+	for t := range v.AllOf(btfdump.KindStruct, btfdump.KindUnion, btfdump.KindEnum, btfdump.KindEnum64, btfdump.KindTypedef, btfdump.KindFwd) {
+		kind := classOf(t)
+		if kind == classEnum {
 			c.enums = append(c.enums, t.ID())
-		case btfdump.KindStruct, btfdump.KindUnion, btfdump.KindTypedef, btfdump.KindFwd:
-		default:
-			continue
 		}
-		if name := t.Name(); name != "" {
-			e := named{name: name, id: t.ID(), class: classOf(t), fwd: t.Kind() == btfdump.KindFwd}
-			c.named = append(c.named, e)
-			if !isIdentifier(name) {
-				if c.badNames == nil {
-					c.badNames = v.NewSet()
-				}
-				c.badNames.Add(e.id)
+		text := t.NameText()
+		n, _, ok := scanName(buffer[:], text)
+		if !ok {
+			if text = nameIn(text); text == "" {
+				continue
 			}
-			if isSuffixed(name) {
-				c.suffixed[e.class.space()][name] = true
+			if c.badNames == nil {
+				c.badNames = v.NewSet()
 			}
-			if e.class == classTypedef {
-				c.typedefs = append(c.typedefs, e.id)
-			}
+			c.badNames.Add(t.ID())
+			n = len(text)
+		}
+		name := text[:n]
+		c.named = append(c.named, named{name: name, id: t.ID(), class: kind, fwd: t.Kind() == btfdump.KindFwd})
+		if isSuffixed(name) {
+			c.suffixed[kind.space()][name] = true
+		}
+		if kind == classTypedef {
+			c.typedefs = append(c.typedefs, t.ID())
 		}
 	}
 	return c
@@ -114,53 +116,69 @@ type sortKey struct {
 	class        class
 }
 
-// sort sorts named by name, and by class where names are equal.
+// sort sorts named by name, and by class where names are equal: first into
+// buckets by the names' first two letters, then in each bucket.
 func (c *collection) sort() {
+	starts := make([]uint32, buckets+1)
+	for _, e := range c.named {
+		starts[bucketOf(e.name)+1]++
+	}
+	for i := range len(starts) - 1 {
+		starts[i+1] += starts[i]
+	}
 	keys := make([]sortKey, len(c.named))
+	free := slices.Clone(starts) // in each bucket
 	for i, e := range c.named {
-		keys[i] = sortKey{prefix: prefix(e.name), at: uint32(i), class: e.class}
+		key := sortKey{prefix: prefix(e.name), at: uint32(i), class: e.class}
 		if len(e.name) > 8 {
-			keys[i].next = prefix(e.name[8:])
+			key.next = prefix(e.name[8:])
+		}
+		bucket := bucketOf(e.name)
+		keys[free[bucket]] = key
+		free[bucket]++
+	}
+	for i := range len(starts) - 1 {
+		if bucket := keys[starts[i]:starts[i+1]]; len(bucket) > 1 {
+			slices.SortFunc(bucket, c.compare)
 		}
 	}
-	compare := func(a, b sortKey) int {
-		switch {
-		case a.prefix < b.prefix:
-			return -1
-		case a.prefix > b.prefix:
-			return 1
-		case a.next < b.next:
-			return -1
-		case a.next > b.next:
-			return 1
-		}
-		if byte(a.next) != 0 { // there may be more than 16 bytes
-			if c := strings.Compare(c.named[a.at].name, c.named[b.at].name); c != 0 {
-				return c
-			}
-		}
-		return cmp.Compare(a.class, b.class)
-	}
-	// Two halves beside each other, and merged into the result.
-	half := len(keys) / 2
-	sortedHalf := make(chan struct{})
-	go func() {
-		defer close(sortedHalf)
-		slices.SortFunc(keys[:half], compare)
-	}()
-	slices.SortFunc(keys[half:], compare)
-	<-sortedHalf
-	sorted := make([]named, 0, len(keys))
-	a, b := keys[:half], keys[half:]
-	for len(a) > 0 || len(b) > 0 {
-		from := &a
-		if len(a) == 0 || len(b) > 0 && compare(b[0], a[0]) < 0 {
-			from = &b
-		}
-		sorted = append(sorted, c.named[(*from)[0].at])
-		*from = (*from)[1:]
+	sorted := make([]named, len(keys))
+	for i, key := range keys {
+		sorted[i] = c.named[key.at]
 	}
 	c.named = sorted
+}
+
+func (c *collection) compare(a, b sortKey) int {
+	switch {
+	case a.prefix < b.prefix:
+		return -1
+	case a.prefix > b.prefix:
+		return 1
+	case a.next < b.next:
+		return -1
+	case a.next > b.next:
+		return 1
+	}
+	if byte(a.next) != 0 { // there may be more than 16 bytes
+		if c := strings.Compare(c.named[a.at].name, c.named[b.at].name); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(a.class, b.class)
+}
+
+// buckets is the number of buckets: 256 for the first letter times 32 for the
+// second, which tell lower case apart.
+const buckets = 256 * 32
+
+// bucketOf returns a number that is no less for a name that is no less.
+func bucketOf(name string) int {
+	second := 0
+	if len(name) > 1 {
+		second = min(max(int(name[1])-0x60, 0), 31)
+	}
+	return int(name[0])*32 + second
 }
 
 // find returns the types of a name.

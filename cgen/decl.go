@@ -1,7 +1,9 @@
 package cgen
 
 import (
+	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/btfgen/btfgen/btfdump"
 )
@@ -16,6 +18,7 @@ func (p *printer) record(t btfdump.Type) {
 
 // body prints an anonymous record in the place where it is used.
 func (p *printer) body(t btfdump.Type) {
+	p.bodies++
 	p.text(tagKeyword(t), " ")
 	if p.indent == 0 { // of a typedef: clang hands the attribute down, but not up
 		p.members.reset()
@@ -43,79 +46,131 @@ func (p *printer) braces(t btfdump.Type) {
 	}
 	p.text("{\n")
 	p.indent++
-	c := btfdump.Cursor{Union: t.Kind() == btfdump.KindUnion, Packed: style.packed}
+	c := btfdump.Cursor{Union: t.Kind() == btfdump.KindUnion, Packed: style.is(packed)}
 	for i := range t.NumMembers() {
-		m := t.Member(i)
-		inner := t // of an unnamed member
-		if m.Name == "" {
-			if inner = p.view.Type(p.view.Resolve(m.Type)); !inner.Kind().IsRecord() {
-				continue // padding, which is added where it is needed
-			}
+		m, named := t.MemberPlace(i)
+		if !named && !p.holdsRecord(m.Type) {
+			continue // padding, which is added where it is needed
 		}
-		if style.padded {
-			v, err := p.value(m.Type)
-			if err != nil {
-				p.fail(err)
-				return
-			}
-			if c.Next(v.size, v.align, m.BitSize) != uint64(m.BitOffset) {
-				p.padding(c.Bit(), uint64(m.BitOffset))
-				c.Skip(uint64(m.BitOffset))
-			}
-			c.Place(uint64(m.BitOffset), v.size, v.align, m.BitSize)
+		if style.is(padded) {
+			p.pad(m, &c)
 		}
-		if m.Name == "" {
-			p.unnamed(m.Type, inner)
+		if named {
+			p.member(m, t.MemberText(i))
 		} else {
-			p.member(m)
+			p.unnamed(m.Type)
 		}
 		if p.err != nil {
 			return
 		}
 	}
-	if style.padded {
+	if style.is(padded) {
 		p.tail(t, &c, style)
 	}
 	p.indent--
 	p.line()
 	p.out = append(p.out, '}')
 	switch {
-	case style.packed && style.aligned:
-		p.text(" __attribute__((packed, aligned(", strconv.Itoa(int(style.align)), ")))")
-	case style.packed:
+	case style.is(packed) && style.is(aligned):
+		p.text(" __attribute__((packed, aligned(", strconv.Itoa(int(style.align())), ")))")
+	case style.is(packed):
 		p.text(" __attribute__((packed))")
-	case style.aligned:
-		p.text(" __attribute__((aligned(", strconv.Itoa(int(style.align)), ")))")
+	case style.is(aligned):
+		p.text(" __attribute__((aligned(", strconv.Itoa(int(style.align())), ")))")
 	}
 }
 
-// member prints a member with a name. One that is a keyword since C23 (kernel
-// 6.1 has a "u32 bool") or, from stdbool.h, a macro, can't have it there:
-// programs can't access it then, but compile.
-func (p *printer) member(m btfdump.Member) {
-	if err := p.members.add(m.Name); err != nil {
+// holdsRecord reports whether a member without a name is of a record.
+func (p *printer) holdsRecord(id btfdump.TypeID) bool {
+	return p.view.Type(p.view.Resolve(id)).Kind().IsRecord()
+}
+
+// pad prints the padding before a member, if there has to be any.
+func (p *printer) pad(m btfdump.Place, c *btfdump.Cursor) {
+	v, err := p.value(m.Type)
+	if err != nil {
 		p.fail(err)
 		return
 	}
-	if !isKeywordC23(m.Name) {
-		p.memberNamed(m, p.note(m.Name))
+	if c.Next(v.size, v.align, m.BitSize) != uint64(m.BitOffset) {
+		p.padding(c.Bit(), uint64(m.BitOffset))
+		c.Skip(uint64(m.BitOffset))
+	}
+	c.Place(uint64(m.BitOffset), v.size, v.align, m.BitSize)
+}
+
+// member prints a member with a name, which text starts with.
+func (p *printer) member(m btfdump.Place, text string) {
+	line := p.room()
+	at := 0
+	for ; at < p.indent; at++ {
+		line[at] = '\t'
+	}
+	ref := p.refs.find(m.Type)
+	if ref != nil {
+		*(*[referenceText]byte)(line[at:]) = ref.text // all of it: that is no call
+		at += int(ref.before)
+	}
+	n, h, ok := scanName(line[at:], text)
+	if !ok {
+		p.fail(fmt.Errorf("member %.80q: its name is no C identifier", nameIn(text)))
 		return
 	}
-	p.text("#if defined(", m.Name, ") || ", hasKeywordsC23, "\n")
-	p.memberNamed(m, m.Name+"_")
+	name := text[:n]
+	special := mayBeWord(name)
+	if special && isKeyword(name) {
+		p.fail(fmt.Errorf("member %.80q: its name is a keyword of C", name))
+		return
+	}
+	if err := p.members.add(name, h); err != nil {
+		p.fail(err)
+		return
+	}
+	if ref == nil || special {
+		p.memberSpecial(m, name)
+		return
+	}
+	at += n
+	at += copy(line[at:], ref.text[ref.before:ref.before+ref.after])
+	p.out = p.out[:len(p.out)+at]
+	p.endMember(m)
+}
+
+// nameIn returns the name that a text starts with, up to a NUL byte.
+func nameIn(text string) string {
+	name, _, _ := strings.Cut(text, "\x00")
+	return name
+}
+
+// memberSpecial prints a member whose type is written for the first time, or
+// whose name may be more than a name. One that is a keyword since C23 (kernel
+// 6.1 has a "u32 bool") or, from stdbool.h, a macro, can't have it there:
+// programs can't access it then, but compile.
+func (p *printer) memberSpecial(m btfdump.Place, name string) {
+	if !isKeywordC23(name) {
+		p.memberNamed(m, p.note(name))
+		return
+	}
+	p.text("#if defined(", name, ") || ", hasKeywordsC23, "\n")
+	p.memberNamed(m, name+"_")
 	p.text("#else\n")
-	p.memberNamed(m, m.Name)
+	p.memberNamed(m, name)
 	p.text("#endif\n")
 }
 
-func (p *printer) memberNamed(m btfdump.Member, name string) {
+func (p *printer) memberNamed(m btfdump.Place, name string) {
 	p.line()
 	p.declare(m.Type, name)
+	p.endMember(m)
+}
+
+// endMember prints what comes after a member's declarator.
+func (p *printer) endMember(m btfdump.Place) {
 	if m.BitSize != 0 {
-		p.text(": ")
+		p.out = append(p.out, ": "...)
 		p.out = strconv.AppendUint(p.out, uint64(m.BitSize), 10)
 	}
-	p.text(";\n")
+	p.out = append(p.out, ";\n"...)
 	p.checkSize()
 }
 
@@ -123,7 +178,8 @@ func (p *printer) memberNamed(m btfdump.Member, name string) {
 // around it. Kernels since 7.0 are compiled with -fms-extensions and have such
 // members of named records too. Portable C can only write them as anonymous
 // ones, which are laid out, and seen by CO-RE, the same.
-func (p *printer) unnamed(id btfdump.TypeID, record btfdump.Type) {
+func (p *printer) unnamed(id btfdump.TypeID) {
+	record := p.view.Type(p.view.Resolve(id))
 	p.line()
 	for t := p.view.Type(id); t.Kind().IsModifier(); t = p.view.Type(t.Ref()) {
 		switch t.Kind() {
@@ -143,7 +199,7 @@ func (p *printer) unnamed(id btfdump.TypeID, record btfdump.Type) {
 // does not make up for it.
 func (p *printer) tail(t btfdump.Type, c *btfdump.Cursor, style recordStyle) {
 	size := uint64(t.Size())
-	if alignUp(c.Bit(), uint64(style.align)*8) == size*8 {
+	if alignUp(c.Bit(), uint64(style.align())*8) == size*8 {
 		return
 	}
 	if t.Kind() == btfdump.KindStruct || size <= 8 && t.NumMembers() == 0 {

@@ -38,9 +38,20 @@ type base struct {
 // but written from the base type inwards, so the layers are collected first:
 // deep chains need no recursion.
 func (p *printer) declare(id btfdump.TypeID, name string) {
-	if name != "" && p.simple(id, name) {
+	if ref := p.refs.find(id); ref != nil && ref.isFor(name) {
+		p.out = ref.append(p.out, name)
 		return
 	}
+	start, bodies := len(p.out), p.bodies
+	nameAt := p.declareAnew(id, name)
+	if name != "" && p.bodies == bodies && p.err == nil {
+		p.refs.note(id, p.out[start:], nameAt-start, len(name))
+	}
+}
+
+// declareAnew is declare for types of which it is not known how they are
+// written. It returns where in p.out the name is.
+func (p *printer) declareAnew(id btfdump.TypeID, name string) (nameAt int) {
 	first := len(p.layers)
 	b := p.collect(id)
 	layers := p.layers[first:]
@@ -57,6 +68,7 @@ func (p *printer) declare(id btfdump.TypeID, name string) {
 			p.out = append(p.out, '(')
 		}
 	}
+	nameAt = len(p.out)
 	p.out = append(p.out, name...)
 	for i, l := range layers {
 		switch l.kind {
@@ -74,32 +86,7 @@ func (p *printer) declare(id btfdump.TypeID, name string) {
 		}
 	}
 	p.layers = p.layers[:first]
-}
-
-// simple prints the commonest declarations, "int n" and "struct s *p", without
-// collecting layers. It reports whether the type was that simple.
-func (p *printer) simple(id btfdump.TypeID, name string) bool {
-	t := p.view.Type(p.naming.canon[id])
-	space := " "
-	if t.Kind() == btfdump.KindPtr {
-		space = " *"
-		t = p.view.Type(p.naming.canon[t.Ref()])
-	}
-	if !isPlain(t) {
-		return false
-	}
-	p.base(base{id: t.ID()})
-	p.out = append(append(p.out, space...), name...)
-	return true
-}
-
-// isPlain reports whether a type is its own base, without layers.
-func isPlain(t btfdump.Type) bool {
-	switch t.Kind() {
-	case btfdump.KindInt, btfdump.KindTypedef, btfdump.KindStruct, btfdump.KindUnion, btfdump.KindEnum:
-		return true
-	}
-	return false
+	return nameAt
 }
 
 // collect appends the layers of a type to p.layers and returns their base.
@@ -191,7 +178,7 @@ func (p *printer) base(b base) {
 	case btfdump.KindVoid:
 		p.text("void")
 	case btfdump.KindInt:
-		p.scalar(p.ints.spelling(t))
+		p.scalar(intSpelling(t))
 	case btfdump.KindFloat:
 		p.scalar(floatSpelling(t))
 	case btfdump.KindTypedef:

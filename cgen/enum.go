@@ -67,6 +67,7 @@ var enumModes = map[uint32]string{1: "QI", 2: "HI", 4: "SI", 8: "DI"}
 // enumBody prints an enum with its values and, if C would give it another
 // size, that size.
 func (p *printer) enumBody(t btfdump.Type, name string) {
+	p.bodies++
 	attribute := ""
 	p.text("enum ")
 	if name != "" {
@@ -78,25 +79,31 @@ func (p *printer) enumBody(t btfdump.Type, name string) {
 	p.text("{\n")
 	renamed := p.naming.renamedEnum[t.ID()]
 	for i := range t.NumEnumerators() {
-		e := t.Enumerator(i)
-		if !isIdentifier(e.Name) {
-			p.fail(fmt.Errorf("enumerator %d: its name %.80q is no C identifier", i, e.Name))
+		line := p.room()
+		at := 0
+		for ; at <= p.indent; at++ {
+			line[at] = '\t'
+		}
+		text := t.EnumeratorText(i)
+		n, _, ok := scanName(line[at:], text)
+		if !ok {
+			p.fail(fmt.Errorf("enumerator %d: its name %.80q is no C identifier", i, nameIn(text)))
 			return
 		}
-		for range p.indent + 1 {
-			p.out = append(p.out, '\t')
-		}
+		name := text[:n]
 		if renamed {
 			if other, ok := p.naming.enumerators[enumeratorID{t.ID(), int32(i)}]; ok {
-				e.Name = other
+				name = other
+				n = copy(line[at:], other)
 			}
 		}
-		p.text(p.note(e.Name), " = ")
-		if !p.printEnumValue(t, e.Value) {
-			p.fail(fmt.Errorf("enumerator %d (%s): the value %#x does not fit %d bytes", i, e.Name, e.Value, t.Size()))
+		p.note(name)
+		p.out = append(p.out[:len(p.out)+at+n], " = "...)
+		if value := t.EnumeratorValue(i); !p.printEnumValue(t, value) {
+			p.fail(fmt.Errorf("enumerator %d (%s): the value %#x does not fit %d bytes", i, name, value, t.Size()))
 			return
 		}
-		p.text(",\n")
+		p.out = append(p.out, ",\n"...)
 		if p.checkSize(); p.err != nil {
 			return
 		}

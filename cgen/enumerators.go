@@ -2,7 +2,6 @@ package cgen
 
 import (
 	"cmp"
-	"hash/maphash"
 	"maps"
 	"slices"
 
@@ -36,6 +35,7 @@ func (n *naming) claimEnumerators() *claims {
 		}
 	}
 	byContent := make(map[hash]btfdump.TypeID)
+	var buffer [nameRoom]byte
 	for _, id := range n.all.enums {
 		t := n.view.Type(id)
 		if !t.HasName() {
@@ -51,8 +51,14 @@ func (n *naming) claimEnumerators() *claims {
 			}
 		}
 		for i := range t.NumEnumerators() {
-			name := t.Enumerator(i).Name
-			c.claim(name, enumeratorID{id, int32(i)})
+			text := t.EnumeratorText(i)
+			n, h, ok := scanName(buffer[:], text)
+			name := text[:n]
+			if !ok {
+				name = nameIn(text) // no identifier, so that it is never printed
+				h = hashOf(name)
+			}
+			c.claim(name, h, enumeratorID{id, int32(i)})
 			if isSuffixed(name) {
 				c.suffixed[name] = true
 			}
@@ -109,7 +115,6 @@ func (n *naming) settle(c *claims) {
 // claims is a hash table of the names in C's ordinary name space.
 type claims struct {
 	view      *btfdump.View
-	seed      maphash.Seed
 	slots     []claim
 	names     []string
 	conflicts map[string][]enumeratorID
@@ -134,15 +139,15 @@ func newClaims(v *btfdump.View, n int) *claims {
 		size *= 2
 	}
 	return &claims{
-		view: v, seed: maphash.MakeSeed(), slots: make([]claim, size),
+		view: v, slots: make([]claim, size),
 		conflicts: make(map[string][]enumeratorID), owned: make(map[string]bool),
 		same: make(map[btfdump.TypeID]btfdump.TypeID), suffixed: make(map[string]bool),
 	}
 }
 
-// find returns the slot of a name, free or taken.
-func (c *claims) find(name string) *claim {
-	h := uint32(maphash.String(c.seed, name)) | 1 // 0 marks a free slot
+// find returns the slot of a name with the given hash, free or taken.
+func (c *claims) find(name string, full hash) *claim {
+	h := uint32(full) | 1 // 0 marks a free slot
 	for i := int(h>>1) & (len(c.slots) - 1); ; i = (i + 1) & (len(c.slots) - 1) {
 		s := &c.slots[i]
 		if s.hash == 0 {
@@ -164,15 +169,15 @@ func (c *claims) nameOf(s *claim) string {
 
 // own reserves a name.
 func (c *claims) own(name string) {
-	if s := c.find(name); s.name == 0 {
+	if s := c.find(name, hashOf(name)); s.name == 0 {
 		c.names = append(c.names, name)
 		s.name = uint32(len(c.names))
 	}
 }
 
 // claim takes a name for an enumerator, or notes the conflict.
-func (c *claims) claim(name string, by enumeratorID) {
-	s := c.find(name)
+func (c *claims) claim(name string, h hash, by enumeratorID) {
+	s := c.find(name, h)
 	switch {
 	case s.name != 0:
 		c.owned[name] = true

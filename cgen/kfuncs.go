@@ -25,12 +25,10 @@ func findKfuncs(v *btfdump.View) []kfunc {
 		list = append(list, kfunc{v.Type(k.Func).Name(), k.Func, k.Fastcall})
 	}
 	if list == nil {
-		for t := range v.All() {
-			if t.Kind() != btfdump.KindFunc {
-				continue
-			}
-			if fastcall, ok := knownKfunc(t.Name()); ok {
-				list = append(list, kfunc{t.Name(), t.ID(), fastcall})
+		for t := range v.AllOf(btfdump.KindFunc) {
+			name := t.Name()
+			if fastcall, ok := knownKfunc(name); ok {
+				list = append(list, kfunc{name, t.ID(), fastcall})
 			}
 		}
 	}

@@ -1,9 +1,6 @@
 package cgen
 
-import (
-	"fmt"
-	"hash/maphash"
-)
+import "fmt"
 
 // memberSet finds names that occur twice among the members of a record: C
 // refuses them. It is reused from record to record.
@@ -15,29 +12,22 @@ type memberSet struct {
 
 type memberSlot struct {
 	name  string
+	hash  uint32
 	round uint32
 }
-
-// memberSeed keeps names from being made so that all go to one slot.
-var memberSeed = maphash.MakeSeed()
 
 func (s *memberSet) reset() {
 	s.round++
 	s.used = 0
 }
 
-// add notes a member's name. The error says why C can't have it.
-func (s *memberSet) add(name string) error {
-	if !isIdentifier(name) {
-		return fmt.Errorf("member %.80q: its name is no C identifier", name)
-	}
-	if isKeyword(name) {
-		return fmt.Errorf("member %.80q: its name is a keyword of C", name)
-	}
+// add notes a member's name, an identifier with the given hash. The error says
+// why C can't have it.
+func (s *memberSet) add(name string, h hash) error {
 	if 2*(s.used+1) > len(s.slots) {
 		s.grow()
 	}
-	if !s.insert(name) {
+	if !s.insert(name, uint32(h)) {
 		return fmt.Errorf("member %.80q: another one has the same name", name)
 	}
 	return nil
@@ -49,19 +39,19 @@ func (s *memberSet) grow() {
 	s.round, s.used = 1, 0
 	for _, slot := range old {
 		if slot.round == round && slot.name != "" {
-			s.insert(slot.name)
+			s.insert(slot.name, slot.hash)
 		}
 	}
 }
 
-func (s *memberSet) insert(name string) bool {
-	i := uint32(maphash.String(memberSeed, name)) & uint32(len(s.slots)-1)
+func (s *memberSet) insert(name string, h uint32) bool {
+	i := h & uint32(len(s.slots)-1)
 	for ; s.slots[i].round == s.round && s.slots[i].name != ""; i = (i + 1) & uint32(len(s.slots)-1) {
-		if s.slots[i].name == name {
+		if s.slots[i].hash == h && s.slots[i].name == name {
 			return false
 		}
 	}
-	s.slots[i] = memberSlot{name, s.round}
+	s.slots[i] = memberSlot{name, h, s.round}
 	s.used++
 	return true
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/btfgen/btfgen/btfdump"
 )
@@ -30,6 +31,7 @@ func (p *Plan) order(set *btfdump.Set) error {
 		state:  make([]uint8, p.view.NumTypes()),
 		tags:   p.view.NewSet(),
 		uses:   make(map[btfdump.TypeID]int),
+		known:  [2]*btfdump.Set{p.view.NewSet(), p.view.NewSet()},
 		budget: budget(p.view),
 	}
 	o.out = make([]Decl, 0, len(p.naming.all.named))
@@ -66,6 +68,10 @@ type orderer struct {
 	out       []Decl
 	functions []Decl
 	budget    int
+	// known are types of which nothing is left to collect: where they stand
+	// behind a pointer, and where their size must be known.
+	known  [2]*btfdump.Set
+	bodies int // how often walk has met something that counts each time it is printed
 
 	// What the declarations being visited need and mention, those of the
 	// innermost at the end: two stacks instead of two slices for each.
@@ -191,8 +197,31 @@ var (
 )
 
 // walk collects what the expression for a type needs and mentions. It visits
-// each layer as often as it will be printed, and so bounds what is printed.
+// each layer as often as it will be printed, and so bounds what is printed. Once
+// nothing has been found, as all has been declared, nothing will be.
 func (o *orderer) walk(id btfdump.TypeID, u use) error {
+	known := o.known[0]
+	if u.complete {
+		known = o.known[1]
+	}
+	if known.Has(id) {
+		if o.budget--; o.budget < 0 {
+			return errTooMuch
+		}
+		return nil
+	}
+	needs, mentions, bodies := len(o.needs), len(o.mentions), o.bodies
+	if err := o.walkAnew(id, u); err != nil {
+		return err
+	}
+	if len(o.needs) == needs && len(o.mentions) == mentions && o.bodies == bodies {
+		known.Add(id)
+	}
+	return nil
+}
+
+// walkAnew is walk for types that are not known.
+func (o *orderer) walkAnew(id btfdump.TypeID, u use) error {
 	if u.depth > maxNesting {
 		return errNesting
 	}
@@ -221,6 +250,7 @@ func (o *orderer) walk(id btfdump.TypeID, u use) error {
 			return nil
 		case btfdump.KindStruct, btfdump.KindUnion:
 			if !t.HasName() {
+				o.bodies++
 				return o.members(t, u.depth+1)
 			}
 			if u.complete {
@@ -237,6 +267,7 @@ func (o *orderer) walk(id btfdump.TypeID, u use) error {
 			return nil
 		case btfdump.KindEnum, btfdump.KindEnum64:
 			if !t.HasName() {
+				o.bodies++
 				o.uses[id]++
 			}
 			return nil
@@ -244,6 +275,7 @@ func (o *orderer) walk(id btfdump.TypeID, u use) error {
 			if u.complete {
 				return errArrayOfFunctions
 			}
+			o.bodies++
 			for i := range t.NumParams() {
 				if err := o.walk(t.Param(i).Type, use{inPrototype: true, depth: u.depth + 1}); err != nil {
 					return err
@@ -267,25 +299,23 @@ func (o *orderer) members(t btfdump.Type, depth int) error {
 	if depth > maxNesting {
 		return errNesting
 	}
-	for i := range t.NumMembers() {
-		m, named := t.MemberPlace(i)
-		if !named {
-			if o.budget--; o.budget < 0 {
-				return errTooMuch
+	var err error
+	for m, named := range t.Places() {
+		if o.budget--; o.budget < 0 {
+			err = errTooMuch
+		} else if named {
+			if !o.known[1].Has(m.Type) {
+				err = o.walk(m.Type, use{complete: true, depth: depth})
 			}
-			if inner := o.view.Type(o.view.Resolve(m.Type)); inner.Kind().IsRecord() {
-				// printed as a body even if it has a name; see printer.unnamed
-				if err := o.members(inner, depth+1); err != nil {
-					return err
-				}
-			}
-			continue // padding
+		} else if inner := o.view.Type(o.view.Resolve(m.Type)); inner.Kind().IsRecord() {
+			// printed as a body even if it has a name; see printer.unnamed
+			err = o.members(inner, depth+1)
 		}
-		if err := o.walk(m.Type, use{complete: true, depth: depth}); err != nil {
-			return err
+		if err != nil {
+			break
 		}
 	}
-	return nil
+	return err
 }
 
 func (o *orderer) need(id btfdump.TypeID) {
@@ -327,7 +357,11 @@ func (o *orderer) enums() []Decl {
 			decls = append(decls, Decl{DeclEnum, o.naming.canon[e.id]})
 		}
 	}
-	var anonymous []btfdump.TypeID
+	type anonymousEnum struct {
+		first string // enumerator
+		id    btfdump.TypeID
+	}
+	var anonymous []anonymousEnum
 	for _, id := range o.naming.all.enums {
 		if o.view.Type(id).HasName() || o.set != nil && !o.set.Has(id) {
 			continue
@@ -337,21 +371,20 @@ func (o *orderer) enums() []Decl {
 			continue
 		}
 		o.state[id] = done
-		anonymous = append(anonymous, id)
+		anonymous = append(anonymous, anonymousEnum{o.view.Type(id).Enumerator(0).Name, id})
 	}
-	slices.SortFunc(anonymous, func(a, b btfdump.TypeID) int {
-		x, y := o.view.Type(a), o.view.Type(b)
-		if c := cmp.Compare(x.Enumerator(0).Name, y.Enumerator(0).Name); c != 0 {
+	slices.SortFunc(anonymous, func(a, b anonymousEnum) int {
+		if c := strings.Compare(a.first, b.first); c != 0 {
 			return c
 		}
-		return cmp.Compare(enumContent(x), enumContent(y))
+		return cmp.Compare(enumContent(o.view.Type(a.id)), enumContent(o.view.Type(b.id)))
 	})
 	o.hoisted = make(map[btfdump.TypeID]string)
-	for _, id := range anonymous {
-		if o.uses[id] > 0 {
-			o.hoisted[id] = o.naming.tagFor(o.view.Type(id))
+	for _, e := range anonymous {
+		if o.uses[e.id] > 0 {
+			o.hoisted[e.id] = o.naming.tagFor(o.view.Type(e.id))
 		}
-		decls = append(decls, Decl{DeclEnum, id})
+		decls = append(decls, Decl{DeclEnum, e.id})
 	}
 	return decls
 }

@@ -49,7 +49,7 @@ type Plan struct {
 	opts   Options
 	naming *naming
 	target btfdump.Target
-	styles []recordStyle // by type ID, for records
+	styles []recordStyle // by type ID, for records and what members are of
 	// unwritable are the records that C can't express.
 	unwritable map[btfdump.TypeID]error
 	hoisted    map[btfdump.TypeID]string

@@ -3,6 +3,7 @@ package cgen
 import (
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -56,7 +57,7 @@ func (p *Plan) printAll(decls []Decl, o *output) error {
 	limit := int64(p.maxHeader())
 	for range min(workers, count) {
 		wg.Go(func() {
-			pr := printer{Plan: p, limit: int(limit)}
+			pr := printer{Plan: p, limit: int(limit), refs: new(references)}
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= count || printed.Load() > limit {
@@ -72,7 +73,7 @@ func (p *Plan) printAll(decls []Decl, o *output) error {
 					printed.Add(limit + 1)
 					fallthrough
 				default: // start afresh: it may have stopped anywhere
-					pr = printer{Plan: p, limit: int(limit), out: pr.out[:0], used: pr.used}
+					pr = printer{Plan: p, limit: int(limit), refs: pr.refs, out: pr.out[:0], used: pr.used}
 				}
 				o.put(i, pr.out, !p.opts.NoProvenance)
 			}
@@ -102,9 +103,10 @@ type printer struct {
 	layers  []layer   // of the declarators being printed, the outermost first
 	members memberSet // of the record being printed
 	spare   []memberSet
-	ints    intCache
-	used    used  // by what has been printed so far
-	err     error // the first one; what is printed after it is not used
+	refs    *references // of what has been printed
+	bodies  int         // records and enums printed with their body so far
+	used    used        // by what has been printed so far
+	err     error       // the first one; what is printed after it is not used
 }
 
 // chunk appends declarations to p.out.
@@ -159,6 +161,15 @@ func (p *printer) fail(err error) {
 	if p.err == nil {
 		p.err = err
 	}
+}
+
+// room returns space for a line with one name behind what has been printed.
+func (p *printer) room() []byte {
+	const most = maxNesting + 2*referenceText + nameRoom
+	if cap(p.out)-len(p.out) < most {
+		p.out = slices.Grow(p.out, most)
+	}
+	return p.out[len(p.out):cap(p.out)]
 }
 
 // line starts a line.

@@ -50,20 +50,6 @@ func intSpelling(t btfdump.Type) string {
 	return sizedInt(t.Size(), t.Signed())
 }
 
-// intCache remembers spellings: a kernel has some 20 ints and 50,000 uses.
-type intCache [64]struct {
-	id       btfdump.TypeID
-	spelling string
-}
-
-func (c *intCache) spelling(t btfdump.Type) string {
-	slot := &c[t.ID()%64]
-	if slot.id != t.ID() {
-		slot.id, slot.spelling = t.ID(), intSpelling(t)
-	}
-	return slot.spelling
-}
-
 // sizedInt returns a C integer type by its size in bytes, "" if there is none.
 func sizedInt(size uint32, signed bool) string {
 	spellings := map[uint32][2]string{

@@ -3,24 +3,37 @@ package cgen
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 
 	"github.com/btfgen/btfgen/btfdump"
 )
 
 // recordStyle is how a record is written so that a BPF compiler lays it out as
-// the BTF says. The zero style has not been decided yet.
+// the BTF says; of other types that members have, it only tells size and
+// alignment. The zero style has not been decided yet.
 type recordStyle struct {
-	// align is the record's alignment in bytes as printed. It need not be the
-	// kernel's, which BTF does not tell: padding makes up for it.
-	align   uint32
-	decided bool
-	packed  bool
-	// aligned says that an attribute has to state the alignment.
-	aligned bool
-	// padded says that members or the end need padding, or may do.
-	padded bool
+	size uint32 // bytes
+	// logAlign is the record's alignment as printed, as a power of two in bytes.
+	// It need not be the kernel's, which BTF does not tell: padding makes up for it.
+	logAlign uint8
+	decided  bool
+	form
 }
+
+// form is what there is to a record beside its members.
+type form uint8
+
+const (
+	packed  form = 1 << iota
+	aligned      // an attribute has to state the alignment
+	padded       // members or the end need padding, or may do
+)
+
+func (f form) is(what form) bool { return f&what != 0 }
+
+// align returns the alignment in bytes.
+func (s recordStyle) align() uint32 { return 1 << s.logAlign }
 
 var (
 	errOverlap = errors.New("it starts before the end of the member before it, which C can't write")
@@ -46,27 +59,47 @@ func abi(v *btfdump.View) btfdump.Target {
 // value returns the size and alignment of a member's type as printed. The
 // style of a record that it holds has been decided.
 func (p *Plan) value(id btfdump.TypeID) (value, error) {
+	if s := p.styles[id]; s.decided {
+		return value{uint64(s.size), s.align()}, nil
+	}
+	v, _, err := p.valueOf(id)
+	return v, err
+}
+
+// valueOf is value for types of which it is not known. It returns the record
+// that a value holds too, 0 if it holds none.
+func (p *Plan) valueOf(id btfdump.TypeID) (v value, record btfdump.TypeID, err error) {
 	n := uint64(1)
 	for {
 		id = p.view.Resolve(id)
 		t := p.view.Type(id)
 		switch k := t.Kind(); {
 		case k == btfdump.KindArray:
-			n *= uint64(t.ArrayLen()) // fits: New has checked that members lie in their records
+			n = times(n, uint64(t.ArrayLen()))
 			id = t.Ref()
 			continue
 		case k.IsRecord():
 			s, err := p.style(id)
-			return value{n * uint64(t.Size()), s.align}, err
+			return value{times(n, uint64(t.Size())), s.align()}, p.naming.canon[id], err
 		case k == btfdump.KindPtr:
 			size := p.target.PointerSize
-			return value{n * uint64(size), size}, nil
+			return value{times(n, uint64(size)), size}, 0, nil
 		case k == btfdump.KindFloat && floatSpelling(t) == "":
-			return value{}, fmt.Errorf("a floating-point member has %d bytes, which BPF compilers do not know", t.Size())
+			return value{}, 0, fmt.Errorf("a floating-point member has %d bytes, which BPF compilers do not know", t.Size())
 		default:
-			return value{n * uint64(t.Size()), p.target.ScalarAlign(t.Size())}, nil
+			return value{times(n, uint64(t.Size())), p.target.ScalarAlign(t.Size())}, 0, nil
 		}
 	}
+}
+
+// times multiplies sizes in bytes. Arrays of pointers can be larger than any
+// record: what is more than a record can have need not be told apart.
+func times(n, size uint64) uint64 {
+	const most = 1 << 40
+	if hi, lo := bits.Mul64(n, size); hi == 0 && lo < most {
+		return lo
+	}
+	return most
 }
 
 // style returns how a record is written, or why it can't be.
@@ -86,28 +119,20 @@ func (p *Plan) decideStyles() {
 	p.styles = make([]recordStyle, p.view.NumTypes())
 	p.unwritable = make(map[btfdump.TypeID]error)
 	var stack []btfdump.TypeID
-	for t := range p.view.All() {
-		if !t.Kind().IsRecord() {
-			continue
-		}
-		for stack = append(stack[:0], t.ID()); len(stack) > 0; {
-			id := p.naming.canon[stack[len(stack)-1]]
+	for t := range p.view.AllOf(btfdump.KindStruct, btfdump.KindUnion) {
+		for stack = append(stack[:0], p.naming.canon[t.ID()]); len(stack) > 0; {
+			n := len(stack)
+			id := stack[n-1]
 			if p.isDecided(id) {
-				stack = stack[:len(stack)-1]
+				stack = stack[:n-1]
 				continue
 			}
 			t := p.view.Type(id)
-			n := len(stack)
-			for i := range t.NumMembers() {
-				m, _ := t.MemberPlace(i)
-				if inner := p.innerRecord(m.Type); inner != 0 && !p.isDecided(inner) {
-					stack = append(stack, inner)
-				}
-			}
-			if len(stack) > n {
+			var s recordStyle
+			var err error
+			if s, stack, err = p.decide(t, stack); len(stack) > n {
 				continue
 			}
-			s, err := p.decide(t)
 			var inside *TypeError
 			switch {
 			case err == nil:
@@ -125,21 +150,23 @@ func (p *Plan) isDecided(id btfdump.TypeID) bool {
 	return p.styles[id].decided || len(p.unwritable) > 0 && p.unwritable[id] != nil
 }
 
-// innerRecord returns the record that a value of a type holds, 0 if none.
-func (p *Plan) innerRecord(id btfdump.TypeID) btfdump.TypeID {
-	for {
-		id = p.view.Resolve(id)
-		t := p.view.Type(id)
-		switch {
-		case t.Kind() == btfdump.KindArray:
-			id = t.Ref()
-		case t.Kind().IsRecord():
-			return p.naming.canon[id]
-		default:
-			return 0
-		}
+// learn is value for deciding styles: it remembers what it finds, and instead of
+// a value it may return a record that is to be decided first.
+func (p *Plan) learn(id btfdump.TypeID) (v value, first btfdump.TypeID, err error) {
+	if s := p.styles[id]; s.decided {
+		return value{uint64(s.size), s.align()}, 0, nil
 	}
+	v, record, err := p.valueOf(id)
+	switch {
+	case record != 0 && !p.isDecided(record):
+		return value{}, record, nil
+	case err == nil && v.size <= math.MaxUint32 && record != id:
+		p.styles[id] = recordStyle{size: uint32(v.size), logAlign: log2(v.align), decided: true}
+	}
+	return v, 0, err
 }
+
+func log2(n uint32) uint8 { return uint8(bits.Len32(n) - 1) }
 
 // natural stands for "no limit" in a record whose alignment is C's.
 const natural = 1 << 31
@@ -148,37 +175,67 @@ const natural = 1 << 31
 // large scalars less than BPF does (s390x: __int128 to 8, i386: u64 to 4) and
 // for "#pragma pack", packed with the alignment that those give it, as packed
 // alone would make compilers access members byte by byte; then packed.
-func (p *Plan) decide(t btfdump.Type) (recordStyle, error) {
+//
+// Records inside this one that have not been decided are put on the stack
+// instead.
+func (p *Plan) decide(t btfdump.Type, stack []btfdump.TypeID) (recordStyle, []btfdump.TypeID, error) {
+	n := len(stack)
 	for _, limit := range []uint32{natural, 8, 4, 2, 1} {
-		align, padded, ok, err := p.fits(t, limit)
-		if err != nil {
-			return recordStyle{}, err
+		var f fit
+		var err error
+		if f, stack, err = p.fits(t, limit, stack); err != nil || len(stack) > n {
+			return recordStyle{}, stack, err
 		}
-		if !ok {
+		if !f.ok {
 			continue
 		}
-		s := recordStyle{decided: true, packed: limit < natural, align: align, padded: padded || limit < natural}
-		s.aligned = s.packed && align > 1
-		if t.Kind() == btfdump.KindUnion && !s.packed {
+		s := recordStyle{decided: true, size: t.Size(), logAlign: log2(f.align)}
+		switch {
+		case limit < natural && f.align > 1:
+			s.form = packed | aligned | padded
+		case limit < natural:
+			s.form = packed | padded
+		case f.padded:
+			s.form = padded
+		}
+		if t.Kind() == btfdump.KindUnion && !s.is(packed) {
 			if align := p.unionAlign(t); align != 0 {
-				s.align, s.aligned, s.padded = align, true, false
+				s.logAlign, s.form = log2(align), aligned
 			}
 		}
-		return s, nil
+		return s, stack, nil
 	}
-	return recordStyle{}, errTooFar
+	return recordStyle{}, stack, errTooFar
 }
 
-// fits reports whether all members can be put where the BTF says, with padding
-// before them where needed, if no alignment counts for more than limit bytes;
-// and the record's alignment then. padded says whether padding is needed.
-func (p *Plan) fits(t btfdump.Type, limit uint32) (align uint32, padded, ok bool, err error) {
+// fit is how a record comes out that is written with some limit of alignment.
+type fit struct {
+	ok     bool   // all members are where the BTF says
+	padded bool   // that takes padding, or may do
+	align  uint32 // of the record, in bytes
+}
+
+// fits tries to put all members where the BTF says, with padding before them
+// where needed, if no alignment counts for more than limit bytes. As decide, it
+// may return a longer stack instead.
+func (p *Plan) fits(t btfdump.Type, limit uint32, stack []btfdump.TypeID) (fit, []btfdump.TypeID, error) {
+	if f, ok := p.fitsPlainly(t, limit); ok {
+		return f, stack, nil
+	}
 	union := t.Kind() == btfdump.KindUnion
 	var end uint64 // of the members so far, in bits
-	ok, align = true, 1
+	f := fit{ok: true, align: 1}
+	waits := false
 	for i := range t.NumMembers() {
 		m, named := t.MemberPlace(i)
-		v, err := p.value(m.Type)
+		v, first, err := p.learn(m.Type)
+		if first != 0 {
+			stack = append(stack, first)
+			waits = true
+		}
+		if waits {
+			continue // to find all that have to be decided
+		}
 		at := uint64(m.BitOffset)
 		switch {
 		case err != nil:
@@ -188,33 +245,79 @@ func (p *Plan) fits(t btfdump.Type, limit uint32) (align uint32, padded, ok bool
 			err = errOverlap
 		}
 		if err != nil {
-			return 0, false, false, fmt.Errorf("member %d (%.80q): %w", i, t.Member(i).Name, err)
+			return fit{}, stack, fmt.Errorf("member %d (%.80q): %w", i, t.Member(i).Name, err)
 		}
 		a := min(v.align, limit)
-		unit := uint64(a) * 8
+		unit := uint64(a) * 8 // a power of two
 		if m.BitSize == 0 {
-			ok = ok && at%unit == 0
-			padded = padded || alignUp(end, unit) != at && !union
+			f.ok = f.ok && at&(unit-1) == 0
+			f.padded = f.padded || alignUp(end, unit) != at && !union
 			end = max(end, at+v.size*8)
 		} else {
 			// A bitfield may not cross a boundary of its type's size, but in
 			// packed records.
-			ok = ok && (limit < natural || at%unit+uint64(m.BitSize) <= v.size*8)
-			padded = padded || end != at
+			f.ok = f.ok && (limit < natural || at&(unit-1)+uint64(m.BitSize) <= v.size*8)
+			f.padded = f.padded || end != at
 			end = max(end, at+uint64(m.BitSize))
 		}
 		if !named {
-			padded = true // it may be padding
+			f.padded = true // it may be padding
 		}
 		if named || m.BitSize == 0 { // unnamed bitfields do not align
-			align = max(align, a)
+			f.align = max(f.align, a)
 		}
 	}
-	if end > uint64(t.Size())*8 {
-		return 0, false, false, errTooFar
+	if waits {
+		return fit{}, stack, nil
 	}
-	padded = padded || alignUp(end, uint64(align)*8) != uint64(t.Size())*8
-	return align, padded, ok && t.Size()%align == 0, nil
+	if end > uint64(t.Size())*8 {
+		return fit{}, stack, errTooFar
+	}
+	f.finish(t, end)
+	return f, stack, nil
+}
+
+// finish takes account of a record's end; that of its members is given in bits.
+func (f *fit) finish(t btfdump.Type, end uint64) {
+	f.padded = f.padded || alignUp(end, uint64(f.align)*8) != uint64(t.Size())*8
+	f.ok = f.ok && t.Size()&(f.align-1) == 0
+}
+
+// fitsPlainly is what fits comes to for most records: structs whose members have
+// names, are no bitfields, and hold no record that has not been decided. For
+// others, ok is false.
+func (p *Plan) fitsPlainly(t btfdump.Type, limit uint32) (f fit, ok bool) {
+	if t.Kind() != btfdump.KindStruct {
+		return fit{}, false
+	}
+	styles := p.styles
+	var end, misplaced, gaps uint64 // in bits; the latter two are 0 if there is none
+	align := uint32(1)
+	plain := true
+	for m, named := range t.Places() {
+		s := styles[m.Type]
+		if !s.decided {
+			_, _, _ = p.learn(m.Type) // fits finds out what is in the way, if anything is
+			s = styles[m.Type]
+		}
+		at := uint64(m.BitOffset)
+		if !s.decided || !named || m.BitSize != 0 || at < end {
+			plain = false
+			break
+		}
+		a := min(s.align(), limit)
+		unit := uint64(a) * 8
+		misplaced |= at & (unit - 1)
+		gaps |= alignUp(end, unit) ^ at
+		align = max(align, a)
+		end = at + uint64(s.size)*8
+	}
+	if !plain || end > uint64(t.Size())*8 {
+		return fit{}, false
+	}
+	f = fit{ok: misplaced == 0, padded: gaps != 0, align: align}
+	f.finish(t, end)
+	return f, true
 }
 
 // unionAlign returns the alignment that gives a union of aligned members its

@@ -1,7 +1,5 @@
 package cgen
 
-import "slices"
-
 // isIdentifier reports whether a name from the input may be printed as a C
 // identifier. Names that fail this never reach the output.
 func isIdentifier(s string) bool {
@@ -69,47 +67,64 @@ func wordSet(lists ...[]string) map[string]bool {
 }
 
 var (
+	keywordCXXIndex = func() map[string]int {
+		m := make(map[string]int)
+		for i, w := range keywordsCXX {
+			m[w] = i
+		}
+		return m
+	}()
 	keywordSet    = wordSet(keywords)
 	keywordC23Set = wordSet(keywordsC23)
 	builtinSet    = wordSet(builtinNames)
 )
 
-// lengths tells for each first letter which lengths the words of a list have,
-// as a bit set. Nearly every identifier is told from keywords by it, without
-// being hashed.
-type lengths [256]uint32
+// shapes tells for each first and each last letter which lengths the words of a
+// list have, as bit sets. Nearly every identifier is told from keywords by it,
+// without being hashed.
+type shapes struct{ first, last [256]uint32 }
 
-func lengthsOf(words []string) (l lengths) {
-	for _, w := range words {
-		l[w[0]] |= 1 << len(w)
+func shapesOf(lists ...[]string) *shapes {
+	s := new(shapes)
+	for _, list := range lists {
+		for _, w := range list {
+			s.first[w[0]] |= 1 << len(w)
+			s.last[w[len(w)-1]] |= 1 << len(w)
+		}
 	}
-	return l
+	return s
 }
 
-func (l *lengths) mayHave(s string) bool {
-	return s != "" && len(s) < 32 && l[s[0]]>>len(s)&1 != 0
+func (s *shapes) mayHave(w string) bool {
+	return w != "" && len(w) < 32 && s.first[w[0]]&s.last[w[len(w)-1]]>>len(w)&1 != 0
 }
 
 var (
-	keywordLengths    = lengthsOf(keywords)
-	keywordC23Lengths = lengthsOf(keywordsC23)
-	keywordCXXLengths = lengthsOf(keywordsCXX[:])
-	builtinLengths    = lengthsOf(builtinNames)
+	keywordShapes    = shapesOf(keywords)
+	keywordC23Shapes = shapesOf(keywordsC23)
+	keywordCXXShapes = shapesOf(keywordsCXX[:])
+	builtinShapes    = shapesOf(builtinNames)
+	wordShapes       = shapesOf(keywords, keywordsC23, keywordsCXX[:])
 )
 
-func isKeyword(s string) bool    { return keywordLengths.mayHave(s) && keywordSet[s] }
-func isKeywordC23(s string) bool { return keywordC23Lengths.mayHave(s) && keywordC23Set[s] }
+// mayBeWord is false for names that are no keywords, of whichever language.
+func mayBeWord(s string) bool { return wordShapes.mayHave(s) }
+
+func isKeyword(s string) bool    { return keywordShapes.mayHave(s) && keywordSet[s] }
+func isKeywordC23(s string) bool { return keywordC23Shapes.mayHave(s) && keywordC23Set[s] }
 
 // isBuiltin reports whether a name is one of builtinNames.
-func isBuiltin(s string) bool { return builtinLengths.mayHave(s) && builtinSet[s] }
+func isBuiltin(s string) bool { return builtinShapes.mayHave(s) && builtinSet[s] }
 
 // keywordCXX returns the index of a C++ keyword in keywordsCXX, -1 for other
 // words.
 func keywordCXX(s string) int {
-	if !keywordCXXLengths.mayHave(s) {
-		return -1
+	if keywordCXXShapes.mayHave(s) {
+		if i, ok := keywordCXXIndex[s]; ok {
+			return i
+		}
 	}
-	return slices.Index(keywordsCXX[:], s)
+	return -1
 }
 
 // standardType is a typedef of stddef.h or stdint.h.

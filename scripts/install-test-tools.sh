@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sees to it that what the tests need is there: compilers, bpftool, libbpf's
-# headers, and what takes kernel packages apart. Installs it with apt where that is possible, else says what is missing
-# and which command installs it.
+# headers, shells, and what takes kernel packages apart. Installs it with apt
+# where that is possible, else says what is missing and which command installs it.
 #
 # A clang of any version will do for work at home. With CI=true all versions
 # that are promised to work must be there, and gcc for BPF.
@@ -31,6 +31,8 @@ need bpftool bpftool
 # What the tests pack and unpack kernels with.
 for c in gzip bzip2 zstd lz4 lzop cpio; do need $c $c; done
 need xz-utils xz
+# The shells whose completion is tried, beside bash.
+for c in zsh fish; do need $c $c; done
 need dpkg dpkg-deb
 need binutils objcopy
 need gpg gpg

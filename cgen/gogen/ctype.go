@@ -41,9 +41,16 @@ func appendCType(b []byte, v *btfdump.View, id btfdump.TypeID) []byte {
 	return b
 }
 
+// maxQualifiers is how many qualifiers and type tags are skipped one by one: no
+// compiler writes as many. Behind more, typedefs are skipped too.
+const maxQualifiers = 64
+
 func skipQualifiers(v *btfdump.View, id btfdump.TypeID) btfdump.Type {
 	t := v.Type(id)
-	for t.Kind().IsModifier() && t.Kind() != btfdump.KindTypedef {
+	for n := 0; t.Kind().IsModifier() && t.Kind() != btfdump.KindTypedef; n++ {
+		if n == maxQualifiers {
+			return v.Type(v.Resolve(id))
+		}
 		t = v.Type(t.Ref())
 	}
 	return t

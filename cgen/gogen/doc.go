@@ -33,9 +33,14 @@
 //     content, so that neither the selection nor type IDs change one.
 //   - Layouts (layout.go): which members are fields.
 //   - Printing (gogen.go, printer.go, record.go, accessor.go, enum.go, ctype.go):
-//     goroutines print runs of declarations, formatted as gofmt does it; formatting
-//     with package go/format would take ten times as long.
+//     goroutines print runs of declarations, formatted as gofmt does it.
 //   - Helpers (support.go): the code that the types use, as far as they do.
+//
+// The printer is our own for the sake of time. All types of a kernel are 23 MB of
+// Go, which take 0.25 s on two cores. Package go/format needs 2.0 s for that
+// text, in runs on two cores. The generator github.com/dave/jennifer, measured
+// with the same declarations, needs 3.3 s, since it formats with go/format too;
+// without that, 1.0 s for text that gofmt would change.
 //
 // # Where to change what
 //

@@ -26,6 +26,9 @@ func (p *printer) enum(name string, id btfdump.TypeID, what string) {
 	p.add("\n// String returns the value's name in C, or the number if it has none.\nfunc (e ", name, ") String() string {\n")
 	seen := make(map[uint64]bool, t.NumEnumerators())
 	for i := range t.NumEnumerators() {
+		if p.tooMuch(id) {
+			return
+		}
 		e := t.Enumerator(i)
 		value := enumValue(t, e.Value)
 		if seen[value] {
@@ -81,6 +84,9 @@ func (p *printer) constants(id btfdump.TypeID, typ string) {
 		e := t.Enumerator(i)
 		if !isIdentifier(e.Name) {
 			p.fail(id, errBadEnumerator)
+			return
+		}
+		if p.tooMuch(id) {
 			return
 		}
 		start := len(p.out)

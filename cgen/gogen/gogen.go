@@ -25,8 +25,8 @@ type Options struct {
 	// Tags is a build constraint such as "linux && amd64", "" for none.
 	Tags string
 	// Rename gives types and enumerators other names than btfgen's: the key is
-	// the C name, with "struct ", "union ", "enum " or "typedef " before it
-	// where several types have it, the value is the Go name. Prefix is not put
+	// the C name, with "struct ", "union ", "enum ", "typedef " or "var " before
+	// it where several types have it, the value is the Go name. Prefix is not put
 	// before it.
 	Rename map[string]string
 
@@ -65,8 +65,10 @@ func (o *Options) check() error {
 
 // Generate returns the text of a Go file that declares the types in set, and
 // the records and enums that these hold by value. What they point to is only
-// named in comments. A nil set stands for all types of the view. Types in the
-// set that have no name in C, and those of kinds that have no values, are
+// named in comments. A nil set stands for all types of the view. A variable in
+// the set stands for its type, or for those of key and value if it defines a
+// BPF map; if such a type has no name in C, it is called after the variable.
+// Other types without a name, and those of kinds that have no values, are
 // passed over.
 //
 // The text is formatted as gofmt does it, and depends on the types alone: not
@@ -118,6 +120,7 @@ const (
 	unitEnum
 	unitConstants // of an enum without a name
 	unitAlias     // of a typedef
+	unitVariable  // what a variable holds that has no name in C
 )
 
 // need returns the types that set wants and those that they hold by value, each
@@ -172,6 +175,15 @@ func (p *plan) need(set *btfdump.Set) (*btfdump.Set, error) {
 				add(cmp.Or(val.namer, val.id))
 				add(val.id) // what a record without a name holds
 			}
+		case k == btfdump.KindVar:
+			for _, h := range holds(v, t, p.maps[t.ID()]) {
+				val, err := p.value(h.typ)
+				if err != nil {
+					return nil, err
+				}
+				add(cmp.Or(val.namer, val.id))
+				add(val.id)
+			}
 		}
 	}
 	return needed, nil
@@ -193,6 +205,11 @@ func (p *plan) choose(needed *btfdump.Set) {
 			u.kind = unitRecord
 		case k.IsRecord():
 			continue // printed with what holds it
+		case k == btfdump.KindVar:
+			if u.name == "" {
+				continue // what it holds has names
+			}
+			u.kind = unitVariable
 		case k.IsEnum() && t.HasName():
 			u.kind = unitEnum
 		case k.IsEnum():

@@ -115,21 +115,23 @@ var (
 	errTooLarge      = fmt.Errorf("it has %d bytes or more: Go types are limited to that", maxRecord)
 	errNoLayout      = errors.New("no layout was made for it")
 	errBadEnumerator = errors.New("the name of one of its enumerators is no C identifier")
-	errTooMuch       = errors.New("records without a name repeat each other so often that the Go code would be far larger than the BTF")
+	errTooMuch       = errors.New("names or records without one are repeated so often that the Go code would be far larger than the BTF")
 )
 
 // layouter computes layouts, each once. Types that are equal have equal
 // layouts, so nothing depends on type IDs.
 type layouter struct {
-	view    *btfdump.View
-	known   []*layout // by type ID
-	pointer uint32    // size in bytes
-	budget  int       // leaves that may still be made
-	depth   int
+	view  *btfdump.View
+	known []*layout // by type ID
+	// typedefs are the answers of lastTypedef.
+	typedefs map[btfdump.TypeID]btfdump.TypeID
+	pointer  uint32 // size in bytes
+	budget   int    // leaves that may still be made
+	depth    int
 }
 
 func newLayouter(v *btfdump.View) *layouter {
-	return &layouter{view: v, known: make([]*layout, v.NumTypes()), pointer: uint32(v.PointerSize()), budget: 64*v.NumTypes() + 1<<20}
+	return &layouter{view: v, known: make([]*layout, v.NumTypes()), typedefs: make(map[btfdump.TypeID]btfdump.TypeID), pointer: uint32(v.PointerSize()), budget: 64*v.NumTypes() + v.RawLen() + 1<<16}
 }
 
 // layout decides how Go lays out a record, and those that it holds.
@@ -195,6 +197,9 @@ func (c *layouter) flatten(l *layout, outer, t btfdump.Type, base uint64, depth 
 			return errTooMuch
 		}
 		v, err := c.value(m.Type)
+		if known := (*TypeError)(nil); errors.As(err, &known) {
+			return err // of a record that this one holds, which it names
+		}
 		if err != nil {
 			return fmt.Errorf("member %q: %w", m.Name, err)
 		}
@@ -288,29 +293,46 @@ func (v *value) swaps() bool {
 // value decides on the Go type of a C type.
 func (c *layouter) value(id btfdump.TypeID) (value, error) {
 	var v value
-	var namer btfdump.TypeID
 	for {
-		t := c.view.Type(id)
-		switch k := t.Kind(); {
-		case k == btfdump.KindArray:
+		t := c.view.Type(c.view.Resolve(id))
+		if t.Kind() == btfdump.KindArray {
 			v.dims = append(v.dims, t.ArrayLen())
-			id, namer = t.Ref(), 0
-		case k == btfdump.KindTypedef:
-			id, namer = t.Ref(), id // the last one before the type counts
-		case k.IsModifier():
 			id = t.Ref()
-		default:
-			v.id = id
-			if t.HasName() {
-				namer = id
-			}
-			v.namer = namer
-			if err := c.element(&v, t); err != nil {
-				return v, err
-			}
-			return v, v.checkSize()
+			continue
 		}
+		v.id = t.ID()
+		if t.HasName() {
+			v.namer = v.id
+		} else if t.Kind().IsRecord() || t.Kind().IsEnum() {
+			v.namer = c.lastTypedef(id)
+		}
+		if err := c.element(&v, t); err != nil {
+			return v, err
+		}
+		return v, v.checkSize()
 	}
+}
+
+// lastTypedef returns the last typedef before the record or enum that id stands
+// for: the one that names it if nothing else does. 0 if there is none.
+func (c *layouter) lastTypedef(id btfdump.TypeID) btfdump.TypeID {
+	var passed []btfdump.TypeID // typedefs, each of which has the same answer
+	last := btfdump.TypeID(0)
+	for t := c.view.Type(id); t.Kind().IsModifier(); t = c.view.Type(t.Ref()) {
+		if t.Kind() != btfdump.KindTypedef {
+			continue
+		}
+		if known, ok := c.typedefs[t.ID()]; ok {
+			last = known
+			break
+		}
+		last = t.ID()
+		passed = append(passed, last)
+	}
+	for _, id := range passed {
+		c.typedefs[id] = last
+	}
+	return last
 }
 
 // element fills in what an array's element, or a value that is no array, is.

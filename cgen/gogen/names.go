@@ -30,6 +30,9 @@ type names struct {
 	// and from a typedef of a type with the same Go name to that type.
 	canon map[btfdump.TypeID]btfdump.TypeID
 	taken map[string]bool // names given to types, and suffixed ones
+	// next is, by a name that is taken, the number to try first behind it: all
+	// lower ones are taken too.
+	next map[string]int
 
 	// anon leads from an enum without a name to the first equal one, owner from
 	// that to the one typedef of such an enum; 0 if there are several.
@@ -37,6 +40,8 @@ type names struct {
 	owner map[btfdump.TypeID]btfdump.TypeID
 	// valueName are the names of enumerators whose own name is taken.
 	valueName map[enumeratorID]string
+
+	maps map[btfdump.TypeID]bool // variables that define maps
 }
 
 type enumeratorID struct {
@@ -52,10 +57,11 @@ const (
 	rankUnion
 	rankEnum
 	rankTypedef
+	rankVariable
 	rankNone
 )
 
-var rankWords = [...]string{"struct", "union", "enum", "typedef"}
+var rankWords = [...]string{"struct", "union", "enum", "typedef", "var"}
 
 func rankOf(t btfdump.Type) kindRank {
 	switch t.Kind() {
@@ -67,6 +73,8 @@ func rankOf(t btfdump.Type) kindRank {
 		return rankEnum
 	case btfdump.KindTypedef:
 		return rankTypedef
+	case btfdump.KindVar:
+		return rankVariable
 	}
 	return rankNone
 }
@@ -84,9 +92,11 @@ func newNames(v *btfdump.View, prefix string, rename map[string]string) (*names,
 		goName:    make([]string, v.NumTypes()),
 		canon:     make(map[btfdump.TypeID]btfdump.TypeID),
 		taken:     make(map[string]bool, v.NumTypes()/8),
+		next:      make(map[string]int),
 		anon:      make(map[btfdump.TypeID]btfdump.TypeID),
 		owner:     make(map[btfdump.TypeID]btfdump.TypeID),
 		valueName: make(map[enumeratorID]string),
+		maps:      mapVariables(v),
 	}
 	claimed := make(chan *claims)
 	go func() { claimed <- claimEnumerators(v) }()
@@ -133,6 +143,20 @@ func newNames(v *btfdump.View, prefix string, rename map[string]string) (*names,
 	return n, err
 }
 
+// free returns the name, or if that is taken the first of name_2, name_3 and so
+// on that neither is nor is kept for another.
+func (n *names) free(name string, kept func(string) bool) string {
+	if !n.taken[name] {
+		return name
+	}
+	for i := max(n.next[name], 2); ; i++ {
+		if s := name + "_" + strconv.Itoa(i); !n.taken[s] && !kept(s) {
+			n.next[name] = i + 1
+			return s
+		}
+	}
+}
+
 func (n *names) give(id btfdump.TypeID, name string) {
 	n.goName[id] = name
 	n.taken[name] = true
@@ -151,6 +175,9 @@ func (n *names) candidates() []candidate {
 		name := t.Name()
 		if !isIdentifier(name) {
 			continue // refused where it is used
+		}
+		if r == rankVariable && !slices.ContainsFunc(holds(n.view, t, n.maps[t.ID()]), func(h held) bool { return isNameless(n.view, h.typ) }) {
+			continue // no type is called after it
 		}
 		b = appendCamel(b[:0], name)
 		all = append(all, candidate{string(b), name, t.ID(), r})
@@ -178,6 +205,12 @@ func (n *names) nameGroup(g []candidate, s *signer, bases map[string]bool) {
 		cName, sig string
 	}
 	first := make(map[key]btfdump.TypeID)
+	inGroup := make(map[btfdump.TypeID]bool, len(g)) // types that are no typedefs
+	for _, c := range g {
+		if c.rank != rankTypedef {
+			inGroup[c.id] = true
+		}
+	}
 	merge := func(typedefs bool) {
 		for _, c := range g {
 			if (c.rank == rankTypedef) != typedefs {
@@ -191,7 +224,7 @@ func (n *names) nameGroup(g []candidate, s *signer, bases map[string]bool) {
 			first[k] = c.id
 			// typedef struct foo foo, or enum foo Foo: one Go type is enough.
 			target := n.canonical(skipQualifiers(n.view, n.view.Type(c.id).Ref()).ID())
-			if typedefs && slices.ContainsFunc(g, func(o candidate) bool { return o.id == target && o.rank != rankTypedef }) {
+			if typedefs && inGroup[target] {
 				n.canon[c.id] = target
 			}
 		}
@@ -202,11 +235,7 @@ func (n *names) nameGroup(g []candidate, s *signer, bases map[string]bool) {
 		if n.canonical(c.id) != c.id {
 			continue
 		}
-		name := n.prefix + c.goName
-		for i := 2; n.taken[name] || i > 2 && bases[strings.TrimPrefix(name, n.prefix)]; i++ {
-			name = n.prefix + c.goName + "_" + strconv.Itoa(i)
-		}
-		n.give(c.id, name)
+		n.give(c.id, n.free(n.prefix+c.goName, func(s string) bool { return bases[strings.TrimPrefix(s, n.prefix)] }))
 	}
 	for _, c := range g {
 		n.goName[c.id] = n.goName[n.canonical(c.id)]
@@ -330,8 +359,9 @@ func (n *names) nameEnumerators(c *claims, s *signer, r *renamer) {
 				base = k.typ + "_" + name
 			}
 			free := base
-			for j := 2; n.taken[free] || c.has(strings.TrimPrefix(free, n.prefix)); j++ {
-				free = base + "_" + strconv.Itoa(j)
+			if n.taken[free] || c.has(strings.TrimPrefix(free, n.prefix)) {
+				n.taken[base] = true
+				free = n.free(base, func(s string) bool { return c.has(strings.TrimPrefix(s, n.prefix)) })
 			}
 			n.taken[free] = true
 			n.valueName[k.enumeratorID] = free
@@ -400,7 +430,7 @@ func (r *renamer) types(n *names, all []candidate) error {
 				continue
 			}
 			if r.used[key] {
-				return fmt.Errorf("%q names several types: say which with struct, union, enum or typedef before it, if they are of different kinds", key)
+				return fmt.Errorf("%q names several types: say which with struct, union, enum, typedef or var before it, if they are of different kinds", key)
 			}
 			r.used[key] = true
 			r.check(n, name)

@@ -19,24 +19,23 @@ type printer struct {
 	guards  []byte
 	helpers helpers
 	err     error
-	used    map[string]bool // names in the current record
-	leaves  []string        // Go names of the current record's leaves
-	sites   []site          // types without a name in C that wait to be printed
+	used    map[string]int // names in the current record, and which number to try behind each
+	leaves  []string       // Go names of the current record's leaves
+	sites   []site         // types without a name in C that wait to be printed
 	rows    rows
 }
 
 // A site is a type without a name in C, which is called after the member that
 // has it.
 type site struct {
-	name   string
-	member string // in C
-	parent string // in Go
-	id     btfdump.TypeID
-	depth  int
+	name  string
+	what  string // for the comment
+	id    btfdump.TypeID
+	depth int
 }
 
 func newPrinter(p *plan) *printer {
-	return &printer{plan: p, used: make(map[string]bool), bool_: p.helper("Bool"), ptr: p.helper("Ptr")}
+	return &printer{plan: p, used: make(map[string]int), bool_: p.helper("Bool"), ptr: p.helper("Ptr")}
 }
 
 func (p *plan) helper(name string) string { return helperName(p.opts.Prefix, name) }
@@ -61,6 +60,15 @@ func (p *printer) count(id btfdump.TypeID, n int) {
 	if p.printed.Add(int64(n)) > p.limit {
 		p.fail(id, errTooMuch)
 	}
+}
+
+// tooMuch ends a declaration that alone is over the limit: names stored once can
+// be printed often.
+func (p *printer) tooMuch(id btfdump.TypeID) bool {
+	if int64(len(p.out)+len(p.rows.text)+len(p.guards)) > p.limit {
+		p.fail(id, errTooMuch)
+	}
+	return p.err != nil
 }
 
 func (p *printer) fail(id btfdump.TypeID, err error) {
@@ -93,6 +101,8 @@ func (p *printer) unit(u unit) {
 		p.constants(u.id, "")
 	case unitAlias:
 		p.alias(u.name, t)
+	case unitVariable:
+		p.variable(u.name, t)
 	}
 	for len(p.sites) > 0 && p.err == nil {
 		s := p.sites[0]
@@ -101,11 +111,10 @@ func (p *printer) unit(u unit) {
 			p.fail(s.id, errNesting)
 			return
 		}
-		what := "the type of " + s.member + " in " + s.parent
 		if p.view.Type(s.id).Kind().IsEnum() {
-			p.enum(s.name, s.id, what)
+			p.enum(s.name, s.id, s.what)
 		} else {
-			p.record(s.name, s.id, what, s.depth)
+			p.record(s.name, s.id, s.what, s.depth)
 		}
 		// The budget counts them at once: they can multiply.
 		p.count(u.id, len(s.name)+256)
@@ -132,15 +141,15 @@ func (p *printer) alias(name string, t btfdump.Type) {
 	p.goType(&v, name+"_Element")
 	p.add("\n")
 	if v.namer == 0 && (v.class == classRecord || v.class == classEnum) {
-		p.site(&v, name+"_Element", t.Name(), name, 0)
+		p.site(&v, name+"_Element", "the type of "+t.Name()+" in "+name, 0)
 	}
 }
 
 // site notes that a type has to be printed which the value has, and which has
 // no name of its own.
-func (p *printer) site(v *value, name, member, parent string, depth int) {
+func (p *printer) site(v *value, name, what string, depth int) {
 	if v.namer == 0 && (v.class == classRecord || v.class == classEnum) {
-		p.sites = append(p.sites, site{name, member, parent, v.id, depth})
+		p.sites = append(p.sites, site{name, what, v.id, depth})
 	}
 }
 

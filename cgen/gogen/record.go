@@ -2,7 +2,6 @@ package gogen
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -27,10 +26,11 @@ const smallRecord = 32
 // current record.
 func (p *printer) unique(name string) string {
 	free := name
-	for i := 2; p.used[free]; i++ {
+	for i := max(p.used[name], 2); p.used[free] > 0; i++ {
 		free = name + "_" + strconv.Itoa(i)
+		p.used[name] = i + 1
 	}
-	p.used[free] = true
+	p.used[free] = 2
 	return free
 }
 
@@ -43,27 +43,41 @@ func (p *printer) record(name string, id btfdump.TypeID, what string, depth int)
 	}
 	clear(p.used)
 	for _, m := range methodNames {
-		p.used[m] = true
+		p.used[m] = 2
 	}
 	p.leaves = p.leaves[:0]
+	clash := false
 	for i := range l.leaves {
 		f := &l.leaves[i]
 		name := camel(f.name)
 		if isField := f.slot >= 0 && l.slots[f.slot].leaf >= 0; !isField && vettedNames[name] {
-			p.used[name] = true // so that unique finds another
+			p.used[name] = max(p.used[name], 2) // so that unique finds another
 		}
 		free := p.unique(name)
-		if free != name && slices.ContainsFunc(l.leaves[:i], func(other leaf) bool { return other.name == f.name }) {
-			p.fail(id, fmt.Errorf("member %q: another one has the same name", f.name))
-			return
-		}
+		clash = clash || free != name
 		p.leaves = append(p.leaves, free)
 	}
-	r := &recordPrinter{printer: p, layout: l, name: name}
+	if clash {
+		seen := make(map[string]bool, len(l.leaves))
+		for i := range l.leaves {
+			f := &l.leaves[i]
+			if seen[f.name] {
+				p.fail(id, fmt.Errorf("member %q: another one has the same name", f.name))
+				return
+			}
+			seen[f.name] = true
+		}
+	}
+	r := &recordPrinter{printer: p, layout: l, name: name, id: id}
 	r.declare(what)
 	for i := range l.leaves {
+		if p.tooMuch(id) {
+			return
+		}
 		f := &l.leaves[i]
-		p.site(&f.value, name+"_"+p.leaves[i], f.name, name, depth+1)
+		if f.value.namer == 0 {
+			p.site(&f.value, name+"_"+p.leaves[i], "the type of "+f.name+" in "+name, depth+1)
+		}
 		r.accessors(i)
 	}
 	r.codec()
@@ -83,6 +97,7 @@ type recordPrinter struct {
 	*printer
 	layout *layout
 	name   string // of the Go type
+	id     btfdump.TypeID
 }
 
 func plural(n uint64) string {
@@ -105,6 +120,9 @@ func (p *recordPrinter) declare(what string) {
 	p.guards = append(strconv.AppendUint(p.guards, uint64(l.size), 10), ")\n"...)
 	end := uint32(0)
 	for i := range l.slots {
+		if p.tooMuch(p.id) {
+			break
+		}
 		s := &l.slots[i]
 		p.padding(end, s.off)
 		end = s.end

@@ -61,16 +61,15 @@ func (s *signer) reference(b []byte, id btfdump.TypeID, depth int) []byte {
 	b = append(b, ' ')
 	b = appendCType(b, s.view, id)
 	for {
-		t := s.view.Type(id)
+		t := s.view.Type(s.view.Resolve(id))
 		k := t.Kind()
 		switch {
 		case k == btfdump.KindArray:
 			b = append(b, '[')
 			b = strconv.AppendUint(b, uint64(t.ArrayLen()), 10)
-		case k.IsModifier():
 		case k.IsRecord(), k.IsEnum():
-			if !t.HasName() || s.ambiguous(id) {
-				b = append(b, s.sign(id, depth)...)
+			if !t.HasName() || s.ambiguous(t.ID()) {
+				b = append(b, s.sign(t.ID(), depth)...)
 			}
 			return b
 		default:

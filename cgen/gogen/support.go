@@ -256,6 +256,9 @@ const (
 // IsTrue returns b as Go's bool.
 func (b @Bool) IsTrue() bool { return b != 0 }
 
+// String returns "true" or "false".
+func (b @Bool) String() string { return strconv.FormatBool(b != 0) }
+
 // Set makes b what v is.
 func (b *@Bool) Set(v bool) {
 	*b = @False
@@ -264,6 +267,7 @@ func (b *@Bool) Set(v bool) {
 	}
 }
 `,
+		imports: []string{"strconv"},
 	},
 	helperInt128: {
 		text: `

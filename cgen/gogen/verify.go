@@ -59,7 +59,7 @@ func Verify(src []byte, v *btfdump.View, archs ...string) (*Report, error) {
 	if len(archs) == 0 {
 		archs = Architectures
 	}
-	c := &verifier{view: v, structs: make(map[string]*goRecord), consts: make(map[string][]string)}
+	c := &verifier{view: v, maps: mapVariables(v), structs: make(map[string]*goRecord), consts: make(map[string][]string)}
 	for _, arch := range archs {
 		sizes := types.SizesFor("gc", arch)
 		if sizes == nil {
@@ -88,7 +88,8 @@ type verifier struct {
 	file    *ast.File
 	pkg     *types.Package
 	structs map[string]*goRecord // by Go name
-	consts  map[string][]string  // Go names of constants by their type's Go name, a space and the C name
+	maps    map[btfdump.TypeID]bool
+	consts  map[string][]string // Go names of constants by their type's Go name, a space and the C name
 	report  Report
 }
 
@@ -117,7 +118,7 @@ type goAccessor struct {
 }
 
 var (
-	typeDoc     = regexp.MustCompile(`^(\w+) is ((?:struct |union |enum )?\w+), \d+ bytes?\.`)
+	typeDoc     = regexp.MustCompile(`^(\w+) is ((?:struct |union |enum |the type of the variable |the type of each key in the map |the type of each value in the map )?\w+), \d+ bytes?\.`)
 	fieldDoc    = regexp.MustCompile(`^// offset (\d+), (\w+): `)
 	getterDoc   = regexp.MustCompile(`^\w+ returns (\w+), (?:which has no bytes, )?at offset (\d+): `)
 	bitfieldDoc = regexp.MustCompile(`^\w+ returns the bitfield (\w+), (\d+) bits? at bit offset (\d+): `)
@@ -356,12 +357,29 @@ func (c *verifier) lookup(cName string) []btfdump.TypeID {
 		return ids
 	}
 	switch kind {
+	case "the":
+		return c.lookupHeld(cName)
 	case "struct":
 		return c.view.Lookup(name, btfdump.KindStruct)
 	case "union":
 		return c.view.Lookup(name, btfdump.KindUnion)
 	}
 	return c.view.Lookup(name, btfdump.KindEnum, btfdump.KindEnum64)
+}
+
+// lookupHeld returns what variables hold, by the text that Generate has for it.
+func (c *verifier) lookupHeld(text string) []btfdump.TypeID {
+	var ids []btfdump.TypeID
+	words := strings.Fields(text)
+	for _, id := range c.view.Lookup(words[len(words)-1], btfdump.KindVar) {
+		t := c.view.Type(id)
+		for _, h := range holds(c.view, t, c.maps[id]) {
+			if heldDoc(h, t) == text {
+				ids = append(ids, c.view.Resolve(h.typ))
+			}
+		}
+	}
+	return ids
 }
 
 func (r *Report) wrong(m Mismatch, format string, args ...any) {

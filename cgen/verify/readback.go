@@ -315,11 +315,11 @@ func answer(path string, probes []*probe) error {
 	}
 	relocated := make(map[btfdump.TypeID]bool)
 	if ext != nil {
-		relocations, err := btfdump.CoreRelocations(ext, view)
+		read, err := btfdump.ReadExt(ext, view)
 		if err != nil {
 			return fmt.Errorf("the .BTF.ext that the compiler wrote: %w", err)
 		}
-		for _, r := range relocations {
+		for _, r := range read.Relocations {
 			relocated[view.Resolve(r.Type)] = true
 		}
 	}

@@ -44,14 +44,15 @@ func completion(c *cli.Context) error {
 	if len(args) != 1 {
 		return errors.New("name the shell: btfgen completion bash, zsh or fish")
 	}
+	commands, flags := c.App.VisibleCommands(), allFlags(c.App)
 	var script string
 	switch args[0] {
 	case "bash":
-		script = bashScript(allFlags(c.App))
+		script = bashScript(commands, flags)
 	case "zsh":
-		script = zshScript(allFlags(c.App))
+		script = zshScript(commands, flags)
 	case "fish":
-		script = fishScript(allFlags(c.App))
+		script = fishScript(commands, flags)
 	default:
 		return fmt.Errorf("there is no completion for %q: name bash, zsh or fish", args[0])
 	}
@@ -115,7 +116,7 @@ func completedFlags(flags []cli.Flag) []completedFlag {
 			continue
 		}
 		f := completedFlag{takesValue: documented.TakesValue()}
-		f.usage = strings.NewReplacer("`", "", "'", "", "[", "(", "]", ")", ":", " -").Replace(documented.GetUsage())
+		f.usage = plain(documented.GetUsage())
 		for _, name := range flag.Names() {
 			if len(name) == 1 {
 				f.short = name
@@ -128,7 +129,20 @@ func completedFlags(flags []cli.Flag) []completedFlag {
 	return all
 }
 
-func bashScript(flags []cli.Flag) string {
+// plain takes out of a text what means something to a shell.
+func plain(s string) string {
+	return strings.NewReplacer("`", "", "'", "", "[", "(", "]", ")", ":", " -").Replace(s)
+}
+
+func commandNames(commands []*cli.Command) string {
+	var names []string
+	for _, command := range commands {
+		names = append(names, command.Name)
+	}
+	return strings.Join(names, " ")
+}
+
+func bashScript(commands []*cli.Command, flags []cli.Flag) string {
 	var names []string
 	for _, f := range completedFlags(flags) {
 		names = append(names, "--"+f.long)
@@ -136,7 +150,7 @@ func bashScript(flags []cli.Flag) string {
 			names = append(names, "-"+f.short)
 		}
 	}
-	return strings.Replace(`# bash completion for btfgen: eval "$(btfgen completion bash)"
+	return strings.NewReplacer("@COMMANDS@", commandNames(commands), "@FLAGS@", strings.Join(names, " ")).Replace(`# bash completion for btfgen: eval "$(btfgen completion bash)"
 _btfgen() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} input= i
 	# bash takes the "=" of --type=task for a word of its own
@@ -152,7 +166,7 @@ _btfgen() {
 	-m | --module)
 		mapfile -t COMPREPLY < <(compgen -W "all $(ls /sys/kernel/btf 2>/dev/null | grep -vx vmlinux)" -- "$cur"; compgen -f -- "$cur")
 		return ;;
-	-i | --input | --base)
+	-i | --input | --base | --for | --kernel)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return ;;
 	--format)
@@ -166,14 +180,14 @@ _btfgen() {
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "@FLAGS@" -- "$cur")
 	else
-		mapfile -t COMPREPLY < <(((COMP_CWORD == 1)) && compgen -W "verify info completion" -- "$cur"; compgen -f -- "$cur")
+		mapfile -t COMPREPLY < <(((COMP_CWORD == 1)) && compgen -W "@COMMANDS@" -- "$cur"; compgen -f -- "$cur")
 	fi
 }
 complete -o filenames -F _btfgen btfgen
-`, "@FLAGS@", strings.Join(names, " "), 1)
+`)
 }
 
-func zshScript(flags []cli.Flag) string {
+func zshScript(commands []*cli.Command, flags []cli.Flag) string {
 	var specs strings.Builder
 	for _, f := range completedFlags(flags) {
 		name := "--" + f.long
@@ -193,7 +207,7 @@ func zshScript(flags []cli.Flag) string {
 			action = ":type:_btfgen_types"
 		case f.long == "module":
 			action = ":module:_btfgen_modules"
-		case f.long == "input" || f.long == "base":
+		case f.long == "input" || f.long == "base" || f.long == "for" || f.long == "kernel":
 			action = ":file:_files"
 		case f.long == "format":
 			action = ":format:(h go btf)"
@@ -202,7 +216,7 @@ func zshScript(flags []cli.Flag) string {
 		}
 		fmt.Fprintf(&specs, "\t\t'*%s[%s]%s' \\\n", name, f.usage, action)
 	}
-	return strings.Replace(`#compdef btfgen
+	return strings.NewReplacer("@COMMANDS@", commandNames(commands), "@FLAGS@", specs.String()).Replace(`#compdef btfgen
 # zsh completion for btfgen: eval "$(btfgen completion zsh)"
 _btfgen_types() {
 	local -a names
@@ -213,26 +227,30 @@ _btfgen_modules() {
 	compadd all /sys/kernel/btf/*~*/vmlinux(N:t)
 	_files
 }
+_btfgen_first() {
+	compadd @COMMANDS@
+	_files
+}
 _btfgen() {
 	if (( CURRENT == 3 )) && [[ $words[2] == completion ]]; then
 		compadd bash zsh fish
 		return
 	fi
 	_arguments -s \
-@FLAGS@		'*:output:_files'
+@FLAGS@		'1:output or command:_btfgen_first' '*:file:_files'
 }
 compdef _btfgen btfgen
-`, "@FLAGS@", specs.String(), 1)
+`)
 }
 
-func fishScript(flags []cli.Flag) string {
+func fishScript(commands []*cli.Command, flags []cli.Flag) string {
 	var b strings.Builder
 	b.WriteString(`# fish completion for btfgen: btfgen completion fish > ~/.config/fish/completions/btfgen.fish
-complete -c btfgen -n __fish_is_first_token -a completion -d 'print a completion script'
-complete -c btfgen -n __fish_is_first_token -a info -d 'tell what is in a file'
-complete -c btfgen -n __fish_is_first_token -a verify -d 'compare a header with the types'
 complete -c btfgen -f -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
 `)
+	for _, command := range commands {
+		fmt.Fprintf(&b, "complete -c btfgen -n __fish_is_first_token -a %s -d '%s'\n", command.Name, plain(command.Usage))
+	}
 	for _, f := range completedFlags(flags) {
 		b.WriteString("complete -c btfgen -l " + f.long)
 		if f.short != "" {
@@ -243,7 +261,7 @@ complete -c btfgen -f -n '__fish_seen_subcommand_from completion' -a 'bash zsh f
 			b.WriteString(` -x -a '(btfgen completion types (commandline -ct | string replace -r "^--type=" "") 2>/dev/null)'`)
 		case f.long == "module":
 			b.WriteString(` -r -F -a 'all (ls /sys/kernel/btf 2>/dev/null | string match -v vmlinux)'`)
-		case f.long == "input" || f.long == "base":
+		case f.long == "input" || f.long == "base" || f.long == "for" || f.long == "kernel":
 			b.WriteString(" -r -F")
 		case f.long == "format":
 			b.WriteString(" -x -a 'h go btf'")

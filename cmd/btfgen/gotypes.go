@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"slices"
 	"strings"
 
@@ -151,7 +152,7 @@ func goSelection(view *btfdump.View, patterns []string) (*btfdump.Set, error) {
 	}
 	set := view.NewSet()
 	for _, pattern := range patterns {
-		ids, err := view.Match(pattern)
+		ids, err := matchTypes(view, pattern)
 		if err != nil {
 			return nil, fmt.Errorf("--type %q: %w", pattern, err)
 		}
@@ -161,7 +162,7 @@ func goSelection(view *btfdump.View, patterns []string) (*btfdump.Set, error) {
 		found := false
 		for _, id := range ids {
 			switch k := view.Type(id).Kind(); {
-			case k.IsRecord(), k.IsEnum(), k == btfdump.KindTypedef:
+			case k.IsRecord(), k.IsEnum(), k == btfdump.KindTypedef, k == btfdump.KindVar:
 				set.Add(id)
 				found = true
 			}
@@ -171,6 +172,41 @@ func goSelection(view *btfdump.View, patterns []string) (*btfdump.Set, error) {
 		}
 	}
 	return set, nil
+}
+
+// matchTypes returns the types that a pattern selects, or if there are none the
+// variables: they stand for their types, and for those of a map's key and value.
+// "var " before the pattern asks for variables alone.
+func matchTypes(view *btfdump.View, pattern string) ([]btfdump.TypeID, error) {
+	glob, onlyVariables := strings.CutPrefix(pattern, "var ")
+	if !onlyVariables {
+		if ids, err := view.Match(pattern); len(ids) > 0 || err != nil || strings.Contains(pattern, " ") {
+			return ids, err
+		}
+	}
+	var ids []btfdump.TypeID
+	for t := range view.All() {
+		if t.Kind() != btfdump.KindVar || !needsGoType(view, t.Ref()) {
+			continue
+		}
+		ok, err := path.Match(glob, t.Name())
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			ids = append(ids, t.ID())
+		}
+	}
+	return ids, nil
+}
+
+// needsGoType is false for numbers and pointers, which Go has types for.
+func needsGoType(view *btfdump.View, id btfdump.TypeID) bool {
+	t := view.Type(view.Resolve(id))
+	for t.Kind() == btfdump.KindArray {
+		t = view.Type(view.Resolve(t.Ref()))
+	}
+	return t.Kind().IsRecord() || t.Kind().IsEnum()
 }
 
 // verifyGo compares a file of Go types with the types of a kernel.

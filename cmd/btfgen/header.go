@@ -19,6 +19,8 @@ import (
 func headerFlags() []cli.Flag {
 	return append(append(inputFlags(), []cli.Flag{
 		&cli.StringFlag{Name: "format", Usage: "make `FORMAT`, whatever OUTPUT is called: a C header (h), Go types (go) or BTF (btf)"},
+		&cli.StringSliceFlag{Name: "for", Usage: "only what a BPF `OBJECT` needs of the kernel; repeatable"},
+		&cli.StringSliceFlag{Name: "kernel", Usage: "with --for and a directory as OUTPUT: make the BTF of each `KERNEL`, a file, directory or glob; repeatable"},
 		&cli.BoolFlag{Name: "no-kfuncs", Usage: "leave out the prototypes of kfuncs"},
 		&cli.StringFlag{Name: "spdx", Usage: "name the header's licence in its first line, by an SPDX `ID`"},
 		&cli.BoolFlag{Name: "no-provenance", Usage: "leave out the comment that says what the header was made from"},
@@ -46,6 +48,12 @@ type headerRequest struct {
 
 // header is the default command: it makes a C header, Go types, or BTF.
 func header(c *cli.Context) error {
+	if c.IsSet("for") {
+		return forObjects(c)
+	}
+	if c.IsSet("kernel") {
+		return errors.New("--kernel goes with --for: --input names the kernel of a header")
+	}
 	output, what, err := outputName(c.Args().Slice(), c.String("format"))
 	if err != nil {
 		return err

@@ -43,6 +43,7 @@ USAGE
    btfgen completion bash|zsh|fish       print a script that completes btfgen's command line
 
    OUTPUT is the header to write, named *.h, or Go types, named *.go, or BTF, named *.btf; "-" writes to standard output.
+   With --kernel it is a directory.
 
    A kernel is read from what people have: vmlinux, vmlinuz and other boot images, .deb and .rpm packages, tar and cpio
    archives, raw BTF, each compressed or not, lib/modules/RELEASE, or a root file system's directory.
@@ -63,6 +64,9 @@ EXAMPLES
    btfgen -i prog.bpf.o --type event --package main event.go
                                          the Go type of what a BPF program sends
    btfgen --type task_struct slim.btf    the same as BTF
+   btfgen --for prog.bpf.o min.btf       the BTF that this program needs, to ship with it
+   btfgen --for prog.bpf.o --kernel btfhub-archive/ btf/
+                                         the same for many kernels, a file each
    btfgen --check vmlinux.h              is the file still what btfgen would write?
    btfgen --verify vmlinux.h             written only if clang agrees with every type in it
    btfgen --no-kfuncs --spdx GPL-2.0 vmlinux.h

@@ -4,6 +4,7 @@
 //	btfgen -i vmlinux-6.12 -m nf_conntrack.ko all.h   an offline kernel with a module's types
 //	btfgen --type task_struct --type 'sk_*' slim.h    those types and what they need
 //	btfgen --type task_struct slim.btf                the same as BTF
+//	btfgen --for prog.bpf.o min.btf                   the BTF to ship with that program
 //	btfgen info vmlinuz                               what is in a file
 //	btfgen --type task_struct types.go                Go types with the kernel's layout
 //

@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 //	other-kernel.btf   a kernel of which the modules are none
 //	module.ko, other.ko    the modules as ELF files, for the release 6.12.9-test
 //	cut-enum.btf   a kernel with an enum of 8 bytes, and a type twice
+//	program.btf    a BPF program's: variables total and config, and the map counts
 //	unknown.btf    an int, and a type of the unknown kind 20
 //	empty.btf      a header
 //	no-btf.elf     an ELF file without BTF
@@ -57,6 +58,7 @@ func TestScripts(t *testing.T) {
 				"module.ko":        moduleFile("module", modules[0]),
 				"other.ko":         moduleFile("other_two", modules[1]),
 				"cut-enum.btf":     cutEnum(),
+				"program.btf":      program(),
 				"unknown.btf":      unknownKind(),
 				"empty.btf":        btftest.New().Bytes(),
 				"no-btf.elf":       moduleFile("bare", nil),
@@ -106,6 +108,19 @@ func testKernel() (kernel []byte, modules [][]byte) {
 		modules = append(modules, m.Bytes())
 	}
 	return b.Bytes(), modules
+}
+
+// program returns the BTF of a BPF program, whose variable config and map counts
+// are of types without a name.
+func program() []byte {
+	b := btftest.New()
+	u32 := b.Int("unsigned int", 4, 0)
+	b.Var("total", u32, btftest.Global)
+	b.Var("config", b.Struct("", 4, btftest.Field("level", u32, 0)), btftest.Global)
+	key := b.Struct("", 8, btftest.Field("ip", u32, 0), btftest.Field("port", u32, 32))
+	counts := b.Var("counts", b.Struct("", 16, btftest.Field("key", b.Ptr(key), 0), btftest.Field("value", b.Ptr(u32), 64)), btftest.Global)
+	b.Datasec(".maps", 16, btftest.SecVar{Type: counts, Size: 16})
+	return b.Bytes()
 }
 
 // otherKernel returns the BTF of another kernel than testKernel's, with fewer

@@ -5,6 +5,7 @@
 //	bench compare FLAGS FILE...    btfgen and bpftool on the same files
 //	bench linear FLAGS ONE TEN     btfgen on a file and on one ten times as large
 //	bench verify FLAGS FILE...     btfgen verify, and a plain compile of the same header
+//	bench minimal FLAGS FILE...    the BTF that an object needs of kernels, and bpftool gen min_core_btf
 //	bench packages FLAGS DEB...    btfgen on Debian packages, and dpkg -x; on the kernel images in them, and their decompressors
 package main
 
@@ -24,7 +25,7 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("bench: ")
 	if len(os.Args) < 2 {
-		log.Fatal("usage: bench prepare|compare|linear|verify|packages ARGS...")
+		log.Fatal("usage: bench prepare|compare|linear|verify|minimal|packages ARGS...")
 	}
 	var err error
 	switch args := os.Args[2:]; os.Args[1] {
@@ -36,6 +37,8 @@ func main() {
 		err = linear(args)
 	case "verify":
 		err = verification(args)
+	case "minimal":
+		err = minimal(args)
 	case "packages":
 		err = packages(args)
 	default:

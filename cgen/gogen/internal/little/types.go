@@ -132,6 +132,9 @@ const (
 // IsTrue returns b as Go's bool.
 func (b Bool) IsTrue() bool { return b != 0 }
 
+// String returns "true" or "false".
+func (b Bool) String() string { return strconv.FormatBool(b != 0) }
+
 // Set makes b what v is.
 func (b *Bool) Set(v bool) {
 	*b = False

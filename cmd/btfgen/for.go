@@ -1,0 +1,37 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+)
+
+// forObjects makes what some BPF objects need of a kernel.
+func forObjects(c *cli.Context) error {
+	if slices.Contains(c.StringSlice("for"), "") {
+		return errors.New("--for is empty: name a BPF object, as in: btfgen --for prog.bpf.o min.btf")
+	}
+	if args := c.Args().Slice(); len(args) == 1 && isDirectory(args[0]) {
+		return minimalBTF(c, args[0], true)
+	}
+	output, what, err := outputName(c.Args().Slice(), c.String("format"))
+	if err != nil {
+		return err
+	}
+	switch what {
+	case formatBTF:
+		return minimalBTF(c, output, false)
+	default:
+		return fmt.Errorf("%s: --for makes no %s", output, what)
+	}
+}
+
+// isDirectory says whether an output's name is that of a directory, which need
+// not be there yet if it ends in a slash.
+func isDirectory(name string) bool {
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir() || name != "" && os.IsPathSeparator(name[len(name)-1])
+}

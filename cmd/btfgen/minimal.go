@@ -1,0 +1,314 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/btfgen/btfgen/btfdump/core"
+	"github.com/btfgen/btfgen/btfdump/source"
+	"github.com/urfave/cli/v2"
+)
+
+// A minimalRequest asks for the BTF that some objects need of kernels.
+type minimalRequest struct {
+	objects []*core.Object
+	modules []string
+	source  source.Options
+	check   bool
+	console *console
+}
+
+// minimalBTF makes the BTF that objects need: of one kernel into a file, or of
+// several into a directory.
+func minimalBTF(c *cli.Context, output string, directory bool) error {
+	if err := checkFlags(c, formatBTF); err != nil {
+		return err
+	}
+	kernels := c.StringSlice("kernel")
+	switch {
+	case c.IsSet("type"):
+		return errors.New("--type and --for both say which types: leave one of them out")
+	case c.IsSet("input") && c.String("input") == "":
+		return errors.New("--input is empty: name a file, or leave the flag out for the running kernel")
+	case c.IsSet("input") && len(kernels) > 0:
+		return errors.New("--input is for one kernel and --kernel for several: leave one of them out")
+	case directory && len(kernels) == 0:
+		return fmt.Errorf("%s is a directory, for the BTF of several kernels: name those with --kernel, or an output *.btf for one", output)
+	case !directory && len(kernels) > 0:
+		return fmt.Errorf("--kernel is for several kernels, so the output is a directory: write %q, or --input for one kernel", strings.TrimSuffix(output, filepath.Ext(output))+"/")
+	case c.Bool("check") && output == "-":
+		return errors.New("--check compares with a file: name one instead of \"-\"")
+	}
+	r := minimalRequest{modules: c.StringSlice("module"), check: c.Bool("check"), console: newConsole(c.App.ErrWriter, c.Bool("quiet"))}
+	defer r.console.end()
+	var err error
+	if r.source, err = sourceOptions(c); err != nil {
+		return err
+	}
+	if r.objects, err = readObjects(c.StringSlice("for")); err != nil {
+		return err
+	}
+	if directory {
+		return r.all(kernels, output)
+	}
+	return r.one(c, output)
+}
+
+// readObjects reads BPF objects, each file once.
+func readObjects(names []string) ([]*core.Object, error) {
+	var objects []*core.Object
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			continue
+		}
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		o, err := core.ReadObject(name, raw)
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, o)
+	}
+	return objects, nil
+}
+
+// one makes the BTF of one kernel.
+func (r *minimalRequest) one(c *cli.Context, output string) error {
+	r.console.begin("reading the kernel's types")
+	raw, remarks, err := r.make(c.String("input"))
+	if err != nil {
+		return err
+	}
+	r.console.end()
+	for _, remark := range append(r.typeIDs(), remarks...) {
+		r.console.say("%s", remark)
+	}
+	switch {
+	case r.check:
+		return checkBinary(output, raw, r.console)
+	case output == "-":
+		if _, err := c.App.Writer.Write(raw); err != nil {
+			return fmt.Errorf("standard output: %w", err)
+		}
+		return nil
+	}
+	changed, err := replaceFile(output, raw)
+	switch {
+	case err != nil:
+		return err
+	case changed:
+		r.console.say("%s: written, %s bytes", output, thousands(len(raw)))
+	default:
+		r.console.say("%s: unchanged", output)
+	}
+	return nil
+}
+
+// make returns the BTF that the objects need of a kernel, and what is to be said
+// about them there.
+func (r *minimalRequest) make(input string) (raw []byte, remarks []string, err error) {
+	kernel, err := source.Open(input, r.modules, r.source)
+	if err != nil {
+		return nil, nil, err
+	}
+	name := headerRequest{input: input, modules: r.modules}.origin()
+	raw, results, err := core.NewTargetFor(kernel.View, r.objects).Minimize(r.objects)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	}
+	for i, o := range r.objects {
+		if remark := refused(o, results[i]); remark != "" {
+			remarks = append(remarks, printable(fmt.Sprintf("%s: %s", name, remark)))
+		}
+	}
+	return raw, remarks, nil
+}
+
+// refused says why an object would not be loaded, "" if it would.
+func refused(o *core.Object, results []core.Result) string {
+	n := 0
+	first := ""
+	for i := range results {
+		if results[i].Err == nil {
+			continue
+		}
+		if n++; n == 1 {
+			r := &o.Relocations[i]
+			first = fmt.Sprintf("function %q, instruction %d, %s of type %q: %v", o.Functions[r.Function].Name, r.Instruction, r.Kind, o.View.Type(r.Type).Name(), results[i].Err)
+		}
+	}
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("libbpf would not load %s: %s", o.Name, first)
+	}
+	return fmt.Sprintf("libbpf would not load %s: %s; and %d more", o.Name, first, n-1)
+}
+
+// typeIDs warns of objects that ask for type IDs, which minimal BTF can't give.
+func (r *minimalRequest) typeIDs() []string {
+	var warnings []string
+	for _, o := range r.objects {
+		var names []string
+		for i := range o.Relocations {
+			if r := &o.Relocations[i]; r.Kind == core.TypeIDTarget && r.Function >= 0 {
+				names = append(names, fmt.Sprintf("%q", o.View.Type(r.Type).Name()))
+			}
+		}
+		slices.Sort(names)
+		if names = slices.Compact(names); len(names) > 0 {
+			warnings = append(warnings, fmt.Sprintf("warning: %s asks for the kernel's IDs of types (%s), as bpf_core_type_id_kernel and bpf_snprintf_btf do: with minimal BTF it gets others than the kernel's; it needs the whole BTF", printable(o.Name), strings.Join(names[:min(len(names), 5)], ", ")))
+		}
+	}
+	return warnings
+}
+
+// An outcome is what became of one of several kernels.
+type outcome struct {
+	remarks []string
+	err     error // of reading or writing
+	size    int
+	changed bool // the file is new or another
+}
+
+// all makes the BTF of several kernels, each in a file below a directory. A
+// kernel that can't be read does not keep the others from being made. As many
+// kernels are in memory as there are processors.
+func (r *minimalRequest) all(patterns []string, directory string) error {
+	kernels, err := source.Kernels(patterns)
+	if err != nil {
+		return err
+	}
+	kernels = slices.DeleteFunc(kernels, func(k source.KernelFile) bool { return isBelow(k.Input, directory) })
+	if len(kernels) == 0 {
+		return fmt.Errorf("all kernels are in %s, which is for the output", directory)
+	}
+	// Each kernel leaves its own size in garbage: main's setting, which is for one
+	// kernel, would let it grow to seven times what is in use.
+	defer debug.SetGCPercent(debug.SetGCPercent(50))
+	outcomes := make([]outcome, len(kernels))
+	var next, done int
+	var lock sync.Mutex
+	var group sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(kernels)) {
+		group.Go(func() {
+			for {
+				lock.Lock()
+				i := next
+				next++
+				if i < len(kernels) {
+					r.console.begin(fmt.Sprintf("%d of %d kernels done, at %s", done, len(kernels), kernels[i].Name))
+				}
+				lock.Unlock()
+				if i >= len(kernels) {
+					return
+				}
+				outcomes[i] = r.kernel(kernels[i], directory)
+				lock.Lock()
+				done++
+				var stopped interruptedError
+				if errors.As(outcomes[i].err, &stopped) {
+					next = len(kernels)
+				}
+				lock.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	r.console.end()
+	return r.report(outcomes, directory)
+}
+
+// kernel makes the BTF of one of several kernels.
+func (r *minimalRequest) kernel(k source.KernelFile, directory string) (o outcome) {
+	raw, remarks, err := r.make(k.Input)
+	if err != nil {
+		return outcome{err: err}
+	}
+	o.remarks, o.size = remarks, len(raw)
+	name := filepath.Join(directory, filepath.FromSlash(k.BTFName()))
+	if r.check {
+		quiet := &console{quiet: true}
+		var no noError
+		if err := checkBinary(name, raw, quiet); errors.As(err, &no) {
+			o.changed = true
+			o.remarks = append(o.remarks, err.Error())
+		} else {
+			o.err = err
+		}
+		return o
+	}
+	if o.err = os.MkdirAll(filepath.Dir(name), 0o777); o.err == nil {
+		o.changed, o.err = replaceFile(name, raw)
+	}
+	return o
+}
+
+// report says what became of the kernels, in their order.
+func (r *minimalRequest) report(outcomes []outcome, directory string) error {
+	var failed, changed, size int
+	var first error
+	for _, remark := range r.typeIDs() {
+		r.console.say("%s", remark)
+	}
+	for _, o := range outcomes {
+		for _, remark := range o.remarks {
+			r.console.say("%s", remark)
+		}
+		if o.err != nil {
+			var stopped interruptedError
+			if errors.As(o.err, &stopped) {
+				return o.err
+			}
+			if failed++; first == nil {
+				first = o.err
+			} else {
+				fmt.Fprintf(r.console.out, "btfgen: %v\n", o.err)
+			}
+			continue
+		}
+		size += o.size
+		if o.changed {
+			changed++
+		}
+	}
+	made := len(outcomes) - failed
+	if !r.check {
+		r.console.say("%s: %d kernels, %s bytes; %d written, %d unchanged", directory, made, thousands(size), changed, made-changed)
+	}
+	switch {
+	case failed > 1:
+		return fmt.Errorf("%w; %d of %d kernels failed, the others are done", first, failed, len(outcomes))
+	case failed == 1:
+		return fmt.Errorf("%w; all other kernels are done", first)
+	case r.check && changed > 0:
+		return noError(fmt.Sprintf("%s: of %d kernels, the BTF of %d is not what btfgen would write: run it without --check", directory, made, changed))
+	case r.check:
+		r.console.say("%s: up to date, %d kernels", directory, made)
+	}
+	return nil
+}
+
+// isBelow says whether a file is in a directory.
+func isBelow(file, directory string) bool {
+	file, err := filepath.Abs(file)
+	if err != nil {
+		return false
+	}
+	directory, err = filepath.Abs(directory)
+	if err != nil {
+		return false
+	}
+	below, err := filepath.Rel(directory, file)
+	return err == nil && filepath.IsLocal(below)
+}
