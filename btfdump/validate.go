@@ -328,7 +328,10 @@ func (c *checker) component(t Type) error {
 	case KindStruct, KindUnion:
 		n = target.Vlen()
 	case KindFunc:
-		n = c.typeRaw(TypeID(target.u32(8))).Vlen()
+		// Its own check may be yet to come, and fail: then it has none.
+		if id := TypeID(target.u32(8)); id < c.end && c.kindRaw(id) == KindFuncProto {
+			n = c.typeRaw(id).Vlen()
+		}
 	}
 	if i := t.ComponentIndex(); i < -1 || int(i) >= n {
 		return errorAt(t, "is about component %d of type %d, which has %d", i, target.id, n)

@@ -157,7 +157,7 @@ var mutations = []mutation{
 		mismatch("struct qstr", "name", verify.AspectType)}},
 	{what: "array shortened", in: "struct ethhdr {", old: "h_source[6]", new: "h_source[4]", fast: true, want: []verify.Mismatch{
 		mismatch("struct ethhdr", "h_source", verify.AspectType), mismatch("struct ethhdr", "h_proto", verify.AspectOffset)}},
-	{what: "members of an anonymous record swapped", in: "struct icmphdr {", old: "__be16 id;\n\t\t\t__be16 sequence;", new: "__be16 sequence;\n\t\t\t__be16 id;", want: []verify.Mismatch{
+	{what: "members of an anonymous record swapped", in: "struct icmphdr {", old: "__be16 id;\n\t\t\t__be16 sequence;", new: "__be16 sequence;\n\t\t\t__be16 id;", fast: true, want: []verify.Mismatch{
 		mismatch("struct icmphdr", "un.echo.id", verify.AspectOffset), mismatch("struct icmphdr", "un.echo.sequence", verify.AspectOffset)}},
 	{what: "kfunc's result changed", in: "extern u64 bpf_dynptr_size(", old: "u64", new: "u32", want: []verify.Mismatch{
 		mismatch("function bpf_dynptr_size", "", verify.AspectType)}},

@@ -243,6 +243,9 @@ func releaseInPath(path string) string {
 			return releaseOf(strings.TrimSuffix(rest, ".btf"))
 		}
 	}
+	if release, ok := strings.CutSuffix(base, ".btf"); ok { // BTFHub's archives
+		return releaseOf(release)
+	}
 	return ""
 }
 

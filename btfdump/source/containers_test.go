@@ -246,7 +246,7 @@ func containerCases(t testing.TB, btf []byte) []containerCase {
 		{"FIT", append(append([]byte("\xd0\x0d\xfe\xed device tree "), pack(t, rawImage(nil, btf), "lz4", "-c", "-q", "-1")...), "the end"...), []string{"device tree (FIT)", "lz4", "image", "BTF"}, release, ""},
 		{"Android", androidImage(pack(t, rawImage(slices.Clone(arm64), btf), "lz4", "-c", "-q", "-l")), []string{"Android boot image", "lz4", "arm64 Image", "BTF"}, release, "arm64"},
 		{"tar", tarball(files...), []string{"tar", "bzImage", "zstd", "ELF", "BTF"}, release, "x86_64"},
-		{"BTFHub", pack(t, tarball(file{"6.12.9-test.btf", btf}), xz...), []string{"xz", "tar", "raw BTF"}, "", ""},
+		{"BTFHub", pack(t, tarball(file{"6.12.9-test.btf", btf}), xz...), []string{"xz", "tar", "raw BTF"}, release, ""},
 		{"deb", debPackage("data.tar", tarball(files...)), []string{"deb", "tar", "bzImage", "zstd", "ELF", "BTF"}, release, "x86_64"},
 		{"deb xz", debPackage("data.tar.xz", pack(t, tarball(files...), xz...)), []string{"deb", "xz", "tar", "bzImage", "zstd", "ELF", "BTF"}, release, "x86_64"},
 		{"deb zst", debPackage("data.tar.zst", pack(t, tarball(files...), zst...)), []string{"deb", "zstd", "tar", "bzImage", "zstd", "ELF", "BTF"}, release, "x86_64"},

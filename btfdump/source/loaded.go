@@ -11,8 +11,8 @@ import (
 // isLoadedObject says whether an input names a BPF object of the running kernel
 // rather than a file. A file of such a name can be given as ./prog:1.
 func isLoadedObject(input string) bool {
-	kind, which, _ := strings.Cut(input, ":")
-	return which != "" && (kind == "prog" || kind == "map" || kind == "btf") || isPinned(input)
+	kind, _, ok := strings.Cut(input, ":")
+	return ok && (kind == "prog" || kind == "map" || kind == "btf") || isPinned(input)
 }
 
 // A loadedBTF is BTF that the running kernel holds.
@@ -26,6 +26,9 @@ type loadedBTF struct {
 func openLoaded(input string, requests moduleRequests, live liveKernel) (*Kernel, error) {
 	if len(requests.names) > 0 || requests.all || len(requests.paths) > 0 {
 		return nil, fmt.Errorf("%s: modules belong to a kernel, not to a BPF object: leave -m out", inputName(input))
+	}
+	if kind, id, name := objectName(input); id == 0 && name == "" && !isPinned(input) {
+		return nil, fmt.Errorf("%s: give an ID, which is a number from 1, or a name, as in %s:1", inputName(input), kind)
 	}
 	loaded, err := readLoaded(input)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"runtime"
 	"syscall"
 	"unsafe"
@@ -17,7 +18,11 @@ import (
 // pinned.
 func isPinned(path string) bool {
 	var system syscall.Statfs_t
-	return syscall.Statfs(path, &system) == nil && int64(system.Type) == unix.BPF_FS_MAGIC
+	if syscall.Statfs(path, &system) != nil || int64(system.Type) != unix.BPF_FS_MAGIC {
+		return false
+	}
+	info, err := os.Stat(path)
+	return err != nil || !info.IsDir()
 }
 
 // readLoaded reads the BTF that input names: "prog:", "map:" or "btf:" and an ID
@@ -151,7 +156,7 @@ func named(name string, next func(uint32) (uint32, error), look func(uint32) (st
 		if err != nil {
 			return 0, err
 		}
-		if got == name || len(name) > maxKernelName && got == name[:maxKernelName] {
+		if sameName(got, name) {
 			found = btfID
 			ids = append(ids, id)
 		}
@@ -163,6 +168,12 @@ func named(name string, next func(uint32) (uint32, error), look func(uint32) (st
 		return found, nil
 	}
 	return 0, fmt.Errorf("%d objects have that name: give the ID of one of them: %v", len(ids), ids)
+}
+
+// sameName says whether two names are one to the kernel, which cuts them. Of
+// programs, package ebpf finds the rest in their BTF.
+func sameName(a, b string) bool {
+	return a == b || len(a) > maxKernelName && a[:maxKernelName] == b || len(b) > maxKernelName && b[:maxKernelName] == a
 }
 
 func pinnedBTF(path string) (btf.ID, error) {

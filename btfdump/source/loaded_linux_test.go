@@ -11,6 +11,7 @@ import (
 	"github.com/btfgen/btfgen/btfdump"
 	"github.com/btfgen/btfgen/goldens/btftest"
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
 )
@@ -83,7 +84,26 @@ func TestLoadedObjects(t *testing.T) {
 	if !ok {
 		t.Fatal("the map has no ID")
 	}
-	inputs := []string{fmt.Sprintf("map:%d", id), "map:" + name}
+	const programName = "btfgen_test_program"
+	main := btf.WithFuncMetadata(asm.Mov.Imm(asm.R0, 0).WithSymbol(programName), &btf.Func{Name: programName, Type: &btf.FuncProto{
+		Return: integer, Params: []btf.FuncParam{{Name: "value", Type: &btf.Pointer{Target: value}}}}})
+	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{Name: programName, Type: ebpf.SocketFilter, License: "GPL", Instructions: asm.Instructions{main, asm.Return()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	programInfo, err := p.Info()
+	if err != nil {
+		t.Fatal(err)
+	}
+	programID, ok := programInfo.ID()
+	if !ok {
+		t.Fatal("the program has no ID")
+	}
+	inputs := []string{
+		fmt.Sprintf("map:%d", id), "map:" + name, "map:" + name + "_that_the_kernel_cuts",
+		fmt.Sprintf("prog:%d", programID), "prog:" + programName, "prog:" + programName[:maxKernelName],
+	}
 	// Loading was allowed, and so may be a file system of our own to pin to.
 	dir := t.TempDir()
 	switch err := unix.Mount("bpf", dir, "bpf", 0, ""); {
@@ -92,7 +112,13 @@ func TestLoadedObjects(t *testing.T) {
 		if err := m.Pin(dir + "/map"); err != nil {
 			t.Fatal(err)
 		}
-		inputs = append(inputs, dir+"/map")
+		if err := p.Pin(dir + "/program"); err != nil {
+			t.Fatal(err)
+		}
+		inputs = append(inputs, dir+"/map", dir+"/program")
+		if _, err := Open(dir, nil, Options{}); !errors.Is(err, ErrNoBTF) {
+			t.Errorf("the directory itself: got the error %v", err)
+		}
 	case !errors.Is(err, unix.EPERM):
 		t.Fatal(err)
 	}
@@ -111,7 +137,8 @@ func TestLoadedObjects(t *testing.T) {
 		"prog:4294967295":    "no such object",
 		"map:no_such_object": "no such object",
 		"btf:no_such_module": "no such object",
-		"prog:":              "no such file",
+		"prog:":              "give an ID",
+		"btf:0":              "give an ID",
 	} {
 		if _, err := Open(input, nil, Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got the error %v, want %q in it", input, err, want)

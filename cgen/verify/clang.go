@@ -49,7 +49,8 @@ type clang struct {
 	path    string
 	version string
 	flags   []string
-	dir     string // to run in, and for temporary files
+	dir     string        // to run in, and for temporary files
+	limit   time.Duration // for one compile
 }
 
 var versionPattern = regexp.MustCompile(`clang version (\S+)`)
@@ -63,7 +64,7 @@ func newClang(name, dir string) (*clang, error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, err
 	}
-	return &clang{path: path, dir: dir}, nil
+	return &clang{path: path, dir: dir, limit: compileLimit}, nil
 }
 
 // identify finds out the compiler's version, and whether it is a clang at all.
@@ -81,9 +82,11 @@ func (c *clang) identify(ctx context.Context) error {
 }
 
 func (c *clang) output(ctx context.Context, args ...string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, compileLimit)
+	ctx, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, c.path, args...).Output()
+	cmd := exec.CommandContext(ctx, c.path, args...)
+	cmd.WaitDelay = time.Second
+	out, err := cmd.Output()
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
@@ -122,10 +125,11 @@ func (c *clang) compile(ctx context.Context, args ...string) (stdout []byte, fou
 // standard error. failed says that it found errors in what it compiles, err that
 // it could not do its work.
 func (c *clang) run(ctx context.Context, args ...string) (stdout []byte, messages string, failed bool, err error) {
-	limited, cancel := context.WithTimeout(ctx, compileLimit)
+	limited, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
 	cmd := exec.CommandContext(limited, c.path, args...)
 	cmd.Dir = c.dir
+	cmd.Env = append(os.Environ(), "TMPDIR="+c.dir) // where a clang that crashes leaves what it was given
 	cmd.WaitDelay = time.Second
 	var out bytes.Buffer
 	diagnostics := limitedBuffer{limit: maxDiagnostics}
@@ -136,13 +140,15 @@ func (c *clang) run(ctx context.Context, args ...string) (stdout []byte, message
 	case ctx.Err() != nil:
 		return nil, "", false, ctx.Err()
 	case limited.Err() != nil:
-		return nil, "", false, fmt.Errorf("%s did not end within %v, and was stopped", c.path, compileLimit)
+		return nil, "", false, fmt.Errorf("%s did not end within %v, and was stopped", c.path, c.limit)
 	case diagnostics.full:
 		return nil, "", false, fmt.Errorf("%s reports more than %d MiB of errors", c.path, maxDiagnostics>>20)
 	case err == nil:
 		return out.Bytes(), diagnostics.String(), false, nil
 	case !errors.As(err, &exit):
 		return nil, "", false, fmt.Errorf("%s: %w", c.path, err)
+	case exit.ExitCode() < 0: // a signal
+		return nil, "", false, fmt.Errorf("%s: %w: %.400s", c.path, err, diagnostics.String())
 	}
 	messages = diagnostics.String()
 	if m := noTargetPattern.FindString(messages); m != "" {

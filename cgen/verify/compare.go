@@ -45,11 +45,12 @@ func (c *comparer) record(id, back btfdump.TypeID, prefix string, depth int) []d
 	t, r := c.btf.Type(id), c.back.Type(back)
 	var list []difference
 	exact := !c.narrow[id]
+	whole := strings.TrimSuffix(prefix, ".") // the member of this type
 	if t.Kind() != r.Kind() {
-		list = append(list, difference{prefix, AspectType, t.Kind().String(), r.Kind().String()})
+		list = append(list, difference{whole, AspectType, t.Kind().String(), r.Kind().String()})
 	}
 	if exact && t.Size() != r.Size() {
-		list = append(list, difference{prefix, AspectSize, byteCount(uint64(t.Size())), byteCount(uint64(r.Size()))})
+		list = append(list, difference{whole, AspectSize, byteCount(uint64(t.Size())), byteCount(uint64(r.Size()))})
 	}
 	want, got := flatten(c.btf, id, c.members), flatten(c.back, back, nil)
 	byName := make(map[string]leaf, len(got))
@@ -96,12 +97,12 @@ func (c *comparer) member(m, back leaf, prefix string, exact bool, depth int) []
 	// An anonymous record is compared member by member, so that a report says which.
 	a, b := c.element(c.btf, m.Type), c.element(c.back, back.Type)
 	if x, y := c.btf.Type(a), c.back.Type(b); depth < maxDepth && x.Kind().IsRecord() && !x.HasName() && y.Kind().IsRecord() && !y.HasName() {
-		list = append(list, c.record(a, b, name+".", depth+1)...)
+		if inner := c.record(a, b, name+".", depth+1); len(inner) > 0 {
+			return append(list, inner...)
+		}
 	}
 	if !c.same(m.Type, back.Type, depth) {
-		if len(list) == 0 || !strings.HasPrefix(list[len(list)-1].member, name+".") {
-			add(AspectType, c.describe(c.btf, m.Type), c.describe(c.back, back.Type))
-		}
+		add(AspectType, c.describe(c.btf, m.Type), c.describe(c.back, back.Type))
 	}
 	return list
 }
@@ -131,9 +132,13 @@ type leaf struct {
 // unnamed members, as far as the header keeps them.
 func flatten(v *btfdump.View, id btfdump.TypeID, members *btfdump.MemberSet) []leaf {
 	var list []leaf
+	visited := 0
 	var add func(t btfdump.Type, base uint64, depth int)
 	add = func(t btfdump.Type, base uint64, depth int) {
 		for i, m := range t.Members() {
+			if visited++; visited > maxMembers {
+				return
+			}
 			if !members.Has(t.ID(), i) {
 				continue
 			}

@@ -11,8 +11,9 @@
 // (scan.go); these are brought together with the names of the BTF, of which
 // several types may share one (names.go). Two things follow beside each other:
 //
-//   - Sizes, offsets and values become static assertions, some 90,000 for a
-//     kernel, which clang checks in a second (facts.go).
+//   - Sizes, offsets and values become constants, some 100,000 for a kernel,
+//     which clang computes in a second and which are read from the object; or
+//     static assertions, if the header lacks a name that these take (facts.go).
 //   - A pointer to each named type makes clang write the type as BTF, the only
 //     way to see bitfields, types of members, targets of typedefs and
 //     prototypes; and an access to a member shows whether CO-RE relocates it

@@ -4,8 +4,10 @@ import (
 	"context"
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,9 +62,9 @@ func (c *check) collectFacts() *factSet {
 			s.unsettled[e] = true
 			continue
 		}
-		first := c.factsOf(e, e.ids[0])
+		first := c.factsOf(e, e.ids[0], e.heads[0])
 		for _, id := range e.ids[1:] {
-			if !sameFacts(first, c.factsOf(e, id)) {
+			if !sameFacts(first, c.factsOf(e, id, e.heads[0])) {
 				s.unsettled[e] = true
 				break
 			}
@@ -70,16 +72,9 @@ func (c *check) collectFacts() *factSet {
 		if s.unsettled[e] {
 			continue
 		}
-		if c.narrow[e.ids[0]] {
-			s.narrow = append(s.narrow, first.facts...)
-			for _, m := range flatten(c.view, e.ids[0], c.members) {
-				if m.BitSize != 0 && isIdentifier(m.name) {
-					s.narrowFields = append(s.narrowFields, field{e, m})
-				}
-			}
-		} else {
-			s.facts = append(s.facts, first.facts...)
-		}
+		s.facts = append(s.facts, first.facts...)
+		s.narrow = append(s.narrow, first.narrow...)
+		s.narrowFields = append(s.narrowFields, first.narrowFields...)
 		s.found = append(s.found, first.found...)
 	}
 	c.anonymousEnums(s)
@@ -87,56 +82,117 @@ func (c *check) collectFacts() *factSet {
 }
 
 func sameFacts(a, b factSet) bool {
-	if len(a.facts) != len(b.facts) || len(a.found) != len(b.found) {
-		return false
-	}
-	for i := range a.facts {
-		if a.facts[i].expr != b.facts[i].expr || a.facts[i].want != b.facts[i].want {
-			return false
-		}
-	}
-	for i := range a.found {
-		if a.found[i] != b.found[i] {
-			return false
-		}
-	}
-	return true
+	same := func(x, y fact) bool { return x.expr == y.expr && x.want == y.want }
+	return slices.EqualFunc(a.facts, b.facts, same) && slices.EqualFunc(a.narrow, b.narrow, same) &&
+		slices.EqualFunc(a.narrowFields, b.narrowFields, func(x, y field) bool {
+			return x.path == y.path && x.offset == y.offset && x.BitSize == y.BitSize
+		}) && slices.Equal(a.found, b.found)
 }
 
-// factsOf states what can be said of a type under its entry's only name.
-func (c *check) factsOf(e *entry, id btfdump.TypeID) (s factSet) {
+// factsOf states what can be said of a type under one of its entry's names in
+// the header.
+func (c *check) factsOf(e *entry, id btfdump.TypeID, head string) (s factSet) {
 	t := c.view.Type(id)
-	name := e.class.String() + " " + e.heads[0]
-	add := func(expr string, want uint64, member string, a Aspect, show func(uint64) string) {
-		s.facts = append(s.facts, fact{expr: expr, want: want, entry: e, member: member, aspect: a, show: show})
-	}
+	name := e.cType(head)
 	switch e.class {
 	case classStruct, classUnion:
-		add("sizeof("+name+")", uint64(t.Size()), "", AspectSize, byteCount)
-		for _, m := range flatten(c.view, id, c.members) {
-			switch {
-			case !isIdentifier(m.name):
-				s.found = append(s.found, Mismatch{Type: e.title(), Member: quoted(m.name), Aspect: AspectMember, BTF: describe(c.view, m.Type, 0), Compiler: "no such member"})
-			case m.BitSize == 0:
-				add("__builtin_offsetof("+name+", "+c.memberName(m.name)+")", m.offset/8, m.name, AspectOffset, func(n uint64) string { return position(8 * n) })
-			}
-		}
+		c.record(&s, e, head, t)
 	case classEnum:
-		add("sizeof("+name+")", uint64(t.Size()), "", AspectSize, byteCount)
+		s.facts = append(s.facts, fact{expr: "sizeof(" + name + ")", want: uint64(t.Size()), entry: e, aspect: AspectSize, show: byteCount})
 		if c.signs && t.NumEnumerators() > 0 {
-			add("("+name+")-1 < 0", b2u(t.Signed()), "", AspectSign, func(n uint64) string { return []string{"unsigned", "signed"}[n&1] })
+			s.facts = append(s.facts, fact{
+				expr: "(" + name + ")-1 < 0", want: b2u(t.Signed()), entry: e, aspect: AspectSign,
+				show: func(n uint64) string { return []string{"unsigned", "signed"}[n&1] },
+			})
 		}
 		var body enumBody // none: it has no enumerators
-		if i, ok := c.declared.enumsByTag[e.heads[0]]; ok {
+		if i, ok := c.declared.enumsByTag[head]; ok {
 			body = c.declared.enums[i]
 		}
 		s.enumerators(t, e, e.title(), body)
 	case classTypedef:
-		if size, ok := c.typedefSize(id); ok {
-			add("sizeof("+e.heads[0]+")", size, "", AspectSize, byteCount)
+		if target, _ := peel(c.view, t.Ref()); target.Kind().IsRecord() && !target.HasName() {
+			c.record(&s, e, head, target)
+		} else if size, ok := c.typedefSize(id); ok {
+			s.facts = append(s.facts, fact{expr: "sizeof(" + name + ")", want: size, entry: e, aspect: AspectSize, show: byteCount})
 		}
 	}
 	return s
+}
+
+// record states the size of a record and where its members lie. The record is
+// what an entry names, or what its typedef stands for.
+func (c *check) record(s *factSet, e *entry, head string, t btfdump.Type) {
+	name := e.cType(head)
+	narrow := c.narrow[t.ID()]
+	add := func(f fact) {
+		f.entry = e
+		if narrow {
+			s.narrow = append(s.narrow, f)
+		} else {
+			s.facts = append(s.facts, f)
+		}
+	}
+	add(fact{expr: "sizeof(" + name + ")", want: uint64(t.Size()), aspect: AspectSize, show: byteCount})
+
+	// Members of a record without a name are reached through the member of that
+	// type, by path, and counted from there: reports have them as title.
+	stated := 0
+	var members func(t btfdump.Type, path, title string, base uint64, depth int)
+	members = func(t btfdump.Type, path, title string, base uint64, depth int) {
+		start := ""
+		if path != "" {
+			start = " - __builtin_offsetof(" + name + ", " + path + ")"
+			path, title = path+".", title+"."
+		}
+		for _, m := range flatten(c.view, t.ID(), c.members) {
+			if !isIdentifier(m.name) {
+				s.found = append(s.found, Mismatch{Type: e.title(), Member: title + quoted(m.name), Aspect: AspectMember, BTF: describe(c.view, m.Type, 0), Compiler: "no such member"})
+				continue
+			}
+			stated++
+			at := path + c.memberName(m.name)
+			if m.BitSize != 0 {
+				if narrow {
+					s.narrowFields = append(s.narrowFields, field{entry: e, head: head, path: at, title: title + m.name, offset: base + m.offset, Member: m.Member})
+				}
+				continue
+			}
+			add(fact{
+				expr: "__builtin_offsetof(" + name + ", " + at + ")" + start, want: m.offset / 8,
+				member: title + m.name, aspect: AspectOffset, show: func(n uint64) string { return position(8 * n) },
+			})
+			if inner, index := c.unnamedRecord(m.Type); inner.Kind().IsRecord() && depth < maxDepth && stated < maxMembers {
+				add(fact{
+					expr: "sizeof(((" + name + " *)0)->" + at + index + ")", want: uint64(inner.Size()),
+					member: title + m.name, aspect: AspectSize, show: byteCount,
+				})
+				members(inner, at+index, title+m.name, base+m.offset, depth+1)
+			}
+		}
+	}
+	members(t, "", "", 0, 0)
+}
+
+// maxMembers bounds how many members of one record are stated, and visited: the
+// types of a hostile input may hold each other twice, twenty levels deep. No
+// record of a kernel has a thousand.
+const maxMembers = 1 << 16
+
+// unnamedRecord returns the record without a name that a member is of, or is an
+// array of, with the index of the array's first element; void if it is no such.
+func (c *check) unnamedRecord(id btfdump.TypeID) (record btfdump.Type, index string) {
+	for steps := 0; steps < maxDepth; steps++ {
+		t, _ := peel(c.view, id)
+		if t.Kind() != btfdump.KindArray {
+			if t.Kind().IsRecord() && !t.HasName() {
+				return t, index
+			}
+			break
+		}
+		id, index = t.Ref(), index+"[0]"
+	}
+	return c.view.Type(0), ""
 }
 
 // memberName is a member's name under the C standard that is used.
@@ -259,18 +315,18 @@ func (c *check) anonymousEnums(s *factSet) {
 		}
 		seen[key] = true
 		title := "enum {" + quoted(t.Enumerator(0).Name) + ", …}"
-		var candidates []factSet
+		var candidates [][]fact
 		for _, b := range bodies[t.Enumerator(0).Name] {
 			var one factSet
 			if one.enumerators(t, nil, title, b); len(one.found) == 0 {
-				candidates = append(candidates, one)
+				candidates = append(candidates, one.facts)
 			}
 		}
 		switch {
 		case len(candidates) == 1:
-			s.facts = append(s.facts, candidates[0].facts...)
+			s.facts = append(s.facts, candidates[0]...)
 		case len(candidates) > 1:
-			s.facts = append(s.facts, anyOf(candidates, title))
+			s.facts = append(s.facts, anyOf(candidates, title, AspectValue, "none of the enums with these names has these values", "these values"))
 		case t.Enumerator(0).Name == "false" && t.NumEnumerators() == 2 && c.c23:
 			s.enumerators(t, nil, title, enumBody{names: []string{"false", "true"}}) // keywords
 		default:
@@ -289,19 +345,30 @@ func enumKey(t btfdump.Type) string {
 	return b.String()
 }
 
-// anyOf states that one of several enums has the right values.
-func anyOf(candidates []factSet, title string) fact {
+// anyOf states that all facts hold of one of several candidates at least. no and
+// yes are what reports say then.
+func anyOf(candidates [][]fact, title string, aspect Aspect, no, yes string) fact {
 	var any []string
-	for _, s := range candidates {
+	for _, facts := range candidates {
 		var all []string
-		for _, f := range s.facts {
+		for _, f := range facts {
 			all = append(all, fmt.Sprintf("%s == %du", f.expr, f.want))
 		}
 		any = append(any, "("+strings.Join(all, " && ")+")")
 	}
-	return fact{expr: strings.Join(any, " || "), want: 1, title: title, aspect: AspectValue, show: func(n uint64) string {
-		return []string{"none of the enums with these names has these values", "these values"}[n&1]
+	return fact{expr: strings.Join(any, " || "), want: 1, title: title, aspect: aspect, show: func(n uint64) string {
+		return []string{no, yes}[n&1]
 	}}
+}
+
+// assertions is C's text of facts, one a line.
+func assertions(facts []fact) string {
+	var b strings.Builder
+	for i := range facts {
+		b.WriteString(facts[i].assertion())
+		b.WriteByte('\n')
+	}
+	return b.String()
 }
 
 // assert has facts checked and returns those that do not hold.
@@ -309,12 +376,16 @@ func (c *check) assert(ctx context.Context, cc *clang, file string, facts []fact
 	if len(facts) == 0 {
 		return nil, nil
 	}
-	var b strings.Builder
-	for i := range facts {
-		b.WriteString(facts[i].assertion())
-		b.WriteByte('\n')
+	// Reading values from the object takes clang less time than assertions do,
+	// but goes through only if the header has all names.
+	values, err := c.values(ctx, cc, "all-"+file, facts)
+	if err == nil {
+		return compareValues(facts, values), nil
 	}
-	if err := cc.write(file, b.String()); err != nil {
+	if !errors.As(err, new(headerError)) {
+		return nil, err
+	}
+	if err := cc.write(file, assertions(facts)); err != nil {
 		return nil, err
 	}
 	_, diagnostics, err := cc.compile(ctx, "-include", c.header, "-fsyntax-only", file)
@@ -343,14 +414,20 @@ func (c *check) assert(ctx context.Context, cc *clang, file string, facts []fact
 			list = append(list, Mismatch{Type: f.typeTitle(), Member: f.member, Aspect: AspectMember, BTF: f.show(f.want), Compiler: "none: " + d.text})
 		}
 	}
-	values, err := c.values(ctx, cc, "values-"+file, wrong)
-	if err != nil {
+	if values, err = c.values(ctx, cc, "values-"+file, wrong); err != nil {
 		return nil, err
 	}
-	for i, f := range wrong {
-		list = append(list, Mismatch{Type: f.typeTitle(), Member: f.member, Aspect: f.aspect, BTF: f.show(f.want), Compiler: f.show(values[i])})
+	return append(list, compareValues(wrong, values)...), nil
+}
+
+// compareValues lists the facts whose expressions came to another value.
+func compareValues(facts []fact, values []uint64) (list []Mismatch) {
+	for i, f := range facts {
+		if values[i] != f.want {
+			list = append(list, Mismatch{Type: f.typeTitle(), Member: f.member, Aspect: f.aspect, BTF: f.show(f.want), Compiler: f.show(values[i])})
+		}
 	}
-	return list, nil
+	return list
 }
 
 // drop notes that what scan took for an entry's declaration is none.
@@ -365,13 +442,7 @@ func (c *check) values(ctx context.Context, cc *clang, file string, facts []fact
 	if len(facts) == 0 {
 		return nil, nil
 	}
-	var b strings.Builder
-	b.WriteString("const unsigned long long btfgen_values[] = {\n")
-	for _, f := range facts {
-		b.WriteString(f.expr + ",\n")
-	}
-	b.WriteString("};\n")
-	if err := cc.write(file, b.String()); err != nil {
+	if err := cc.write(file, valuesText(facts)); err != nil {
 		return nil, err
 	}
 	_, diagnostics, err := cc.compile(ctx, "-include", c.header, "-c", file, "-o", file+".o")
@@ -381,7 +452,23 @@ func (c *check) values(ctx context.Context, cc *clang, file string, facts []fact
 	if len(diagnostics) > 0 {
 		return nil, headerError{diagnostics}
 	}
-	variables, order, err := variables(filepath.Join(cc.dir, file+".o"))
+	return readValues(filepath.Join(cc.dir, file+".o"), facts)
+}
+
+// valuesText is C's text of a variable with the values of all facts.
+func valuesText(facts []fact) string {
+	var b strings.Builder
+	b.WriteString("const unsigned long long btfgen_values[] = {\n")
+	for _, f := range facts {
+		b.WriteString(f.expr + ",\n")
+	}
+	b.WriteString("};\n")
+	return b.String()
+}
+
+// readValues reads that variable from an object.
+func readValues(path string, facts []fact) ([]uint64, error) {
+	variables, order, err := variables(path)
 	if err != nil {
 		return nil, err
 	}
@@ -410,7 +497,7 @@ func variables(path string) (map[string][]byte, binary.ByteOrder, error) {
 	sections := make(map[elf.SectionIndex][]byte)
 	found := make(map[string][]byte)
 	for _, s := range symbols {
-		if elf.ST_TYPE(s.Info) != elf.STT_OBJECT || int(s.Section) >= len(object.Sections) {
+		if elf.ST_TYPE(s.Info) != elf.STT_OBJECT || int(s.Section) >= len(object.Sections) || object.Sections[s.Section].Type == elf.SHT_NOBITS {
 			continue
 		}
 		data, ok := sections[s.Section]

@@ -208,9 +208,16 @@ func (c *check) explain() {
 		if m.Aspect != AspectSize && m.Aspect != AspectOffset {
 			continue
 		}
-		// The innermost: a cause may have one of its own.
-		for at := m.Type; len(cause[at]) > 0 && cause[at] != m.Type; at = cause[at] {
-			m.Cause = cause[at]
+		// The innermost: a cause may have one of its own. Names that stand for
+		// several types may lead in a circle, in which none is the cause.
+		seen := make(map[string]bool)
+		at := cause[m.Type]
+		for ; at != "" && at != m.Type && !seen[at]; at = cause[at] {
+			seen[at] = true
+			m.Cause = at
+		}
+		if at == m.Type {
+			m.Cause = ""
 		}
 	}
 }

@@ -39,6 +39,17 @@ type entry struct {
 // title is how reports call the entry's type.
 func (e *entry) title() string { return e.class.String() + " " + quoted(e.name) }
 
+// cType is how C names the entry's type under one of its heads.
+func (e *entry) cType(head string) string {
+	switch e.class {
+	case classTypedef:
+		return head
+	case classFunction:
+		return "__typeof__(" + head + ")"
+	}
+	return e.class.String() + " " + head
+}
+
 type entryKey struct {
 	class class
 	name  string

@@ -59,12 +59,18 @@ func narrowRecords(v *btfdump.View) map[btfdump.TypeID]bool {
 	return narrow
 }
 
+// narrowed is the compiler with that machine as its target.
+func (c *check) narrowed(cc *clang) *clang {
+	arm := *cc
+	arm.flags = slices.Clone(cc.flags)
+	arm.flags[1] = narrowTarget(c.view) // see Header
+	return &arm
+}
+
 // assertNarrow checks facts about such records, and their bitfields.
 func (c *check) assertNarrow(ctx context.Context, cc *clang, facts *factSet) ([]Mismatch, error) {
-	target := narrowTarget(c.view)
-	arm := &clang{path: cc.path, dir: cc.dir, flags: slices.Clone(cc.flags)}
-	arm.flags[1] = target // see Header
-	c.progress(fmt.Sprintf("%s: checking records with pointers for %s", cc.label(), target))
+	arm := c.narrowed(cc)
+	c.progress(fmt.Sprintf("%s: checking records with pointers for %s", cc.label(), narrowTarget(c.view)))
 	found, err := c.assert(ctx, arm, "narrow.c", facts.narrow)
 	if err != nil {
 		return nil, err
@@ -73,10 +79,50 @@ func (c *check) assertNarrow(ctx context.Context, cc *clang, facts *factSet) ([]
 	return append(found, bitfields...), err
 }
 
+// assertUnsettled checks such records of which several have one name, or several
+// names in the header. Reading back has told which may belong together.
+func (c *check) assertUnsettled(ctx context.Context, cc *clang, facts *factSet) ([]Mismatch, error) {
+	var list []fact
+	for _, e := range c.names.entries {
+		if !facts.unsettled[e] || e.class == classEnum || len(e.heads) == 0 {
+			continue
+		}
+		byType, byHead := map[btfdump.TypeID][][]fact{}, map[string][][]fact{}
+		for _, p := range c.probes {
+			if p.entry != e || p.view == nil {
+				continue
+			}
+			for _, id := range e.ids {
+				if s := c.factsOf(e, id, p.head); len(c.compare(id, p)) == 0 {
+					all := slices.Concat(s.facts, s.narrow)
+					byType[id], byHead[p.head] = append(byType[id], all), append(byHead[p.head], all)
+				}
+			}
+		}
+		// What equals nothing has been reported.
+		const no, yes = "none of the types with this name has these sizes and offsets", "these sizes and offsets"
+		for _, id := range e.ids {
+			if len(byType[id]) > 0 && len(byType[id][0]) > 0 {
+				list = append(list, anyOf(byType[id], e.title(), AspectSize, no, yes))
+			}
+		}
+		for _, head := range e.heads {
+			if len(byHead[head]) > 0 && len(byHead[head][0]) > 0 {
+				list = append(list, anyOf(byHead[head], e.title(), AspectSize, no, yes))
+			}
+		}
+	}
+	return c.assert(ctx, c.narrowed(cc), "unsettled.c", list)
+}
+
 // field is a bitfield of a record that holds pointers.
 type field struct {
-	entry *entry
-	leaf
+	entry  *entry
+	head   string // the entry's name in the header
+	path   string // designates it, in C
+	title  string // designates it, in reports
+	offset uint64 // bits, from the start of the entry's record
+	btfdump.Member
 }
 
 // narrowBitfields checks where bitfields lie.
@@ -86,7 +132,7 @@ func (c *check) narrowBitfields(ctx context.Context, arm *clang, fields []field)
 	for range maxRounds {
 		var b strings.Builder
 		for i, f := range fields {
-			fmt.Fprintf(&b, "const %s %s btfgen_b%d = { .%s = -1 };\n", f.entry.class, f.entry.heads[0], i, c.memberName(f.name))
+			fmt.Fprintf(&b, "const %s btfgen_b%d = { .%s = -1 };\n", f.entry.cType(f.head), i, f.path)
 		}
 		if err := arm.write(file, b.String()); err != nil {
 			return nil, err
@@ -106,7 +152,7 @@ func (c *check) narrowBitfields(ctx context.Context, arm *clang, fields []field)
 			}
 			if f := fields[d.line-1]; !missing[d.line-1] {
 				missing[d.line-1] = true
-				list = append(list, Mismatch{Type: f.entry.title(), Member: f.name, Aspect: AspectMember, BTF: width(f.BitSize), Compiler: "none: " + d.text})
+				list = append(list, Mismatch{Type: f.entry.title(), Member: f.title, Aspect: AspectMember, BTF: width(f.BitSize), Compiler: "none: " + d.text})
 			}
 		}
 		var kept []field
@@ -145,7 +191,7 @@ func (c *check) bitfieldPlaces(object string, fields []field) ([]Mismatch, error
 		}
 		if first != at || count != size {
 			list = append(list, Mismatch{
-				Type: f.entry.title(), Member: f.name, Aspect: AspectWidth,
+				Type: f.entry.title(), Member: f.title, Aspect: AspectWidth,
 				BTF:      fmt.Sprintf("%s at bit %d", width(uint32(size)), at),
 				Compiler: fmt.Sprintf("%s at bit %d", width(uint32(count)), first),
 			})

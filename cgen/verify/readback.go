@@ -79,17 +79,6 @@ func (c *check) accesses(e *entry) []leaf {
 	return list[:min(len(list), tries)]
 }
 
-// cType is how C names the probe's type.
-func (p *probe) cType() string {
-	switch p.entry.class {
-	case classTypedef:
-		return p.head
-	case classFunction:
-		return "__typeof__(" + p.head + ")"
-	}
-	return p.entry.class.String() + " " + p.head
-}
-
 // readBack has probes answered, in shards on all cores.
 func (c *check) readBack(ctx context.Context, cc *clang, probes []*probe) error {
 	if len(probes) == 0 {
@@ -117,6 +106,12 @@ func (c *check) readBack(ctx context.Context, cc *clang, probes []*probe) error 
 	if err := c.compileShards(ctx, cc, include, "shard", shards); err != nil {
 		return err
 	}
+	return c.askAlone(ctx, cc, include, probes)
+}
+
+// askAlone asks those of the probes once more, each by itself, whose answer may
+// be wrong because of the others.
+func (c *check) askAlone(ctx context.Context, cc *clang, include []string, probes []*probe) error {
 	var alone [][]*probe
 	for _, p := range probes {
 		if p.misread() {
@@ -256,7 +251,7 @@ type line struct {
 func source(probes []*probe) (text string, lines []line) {
 	var b strings.Builder
 	for i, p := range probes {
-		fmt.Fprintf(&b, "%s *btfgen_p%d;\n", p.cType(), i)
+		fmt.Fprintf(&b, "%s *btfgen_p%d;\n", p.entry.cType(p.head), i)
 		lines = append(lines, line{probe: p})
 	}
 	b.WriteString("volatile unsigned long long btfgen_sink;\nvoid btfgen_access(void) {\n")

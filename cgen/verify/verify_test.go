@@ -19,6 +19,9 @@ import (
 
 const mark = " __attribute__((preserve_access_index));\n"
 
+// inside is mark in the middle of a declaration.
+var inside = strings.TrimSuffix(mark, ";\n")
+
 // run verifies a header against BTF with every clang, and returns what they
 // agree on, which must be all.
 func run(t *testing.T, b *btftest.Builder, text string, opts verify.Options) *verify.Report {
@@ -157,6 +160,16 @@ func TestHeader(t *testing.T) {
 			"typedef struct { unsigned a: 7, b: 25; }" + strings.Replace(mark, ";", " two;", 1) +
 			"typedef struct { unsigned a: 5, b: 27; } three;\n",
 			want: "typedef three a: relocation"},
+		{name: "causes that go in a circle", build: func(b *btftest.Builder) {
+			i := b.Int("int", 4, btftest.Signed)
+			one := b.Struct("one", 8, field("t", i+4, 0), field("i", i, 4))
+			b.Struct("two", 8, field("o", i+3, 0), field("i", i, 4))
+			b.Struct("one", 4, field("i", i, 0))
+			b.Struct("two", 4, field("i", i, 0))
+			b.Struct("outer", 12, field("o", one, 0), field("i", i, 8))
+		}, text: "struct one { char i; }" + mark + "struct two { char i; }" + mark + "struct outer { struct one o; int i; }" + mark,
+			want: "struct one: size\nstruct one i: type\nstruct outer: size because of struct two\nstruct outer i: offset because of struct two\n" +
+				"struct two: size\nstruct two i: type\nabsent: struct one (another of this name is there)\nabsent: struct two (another of this name is there)"},
 		{name: "function pointers", build: func(b *btftest.Builder) {
 			i := b.Int("int", 4, btftest.Signed)
 			b.Typedef("one", b.Ptr(b.FuncProto(i, btftest.Arg("", i), btftest.Arg("", b.Ptr(btftest.Void)))))
@@ -173,6 +186,46 @@ func TestHeader(t *testing.T) {
 				t.Errorf("reports\n%s\nwant\n%s", got, c.want)
 			}
 		})
+	}
+}
+
+// kernel32 is a 32-bit kernel whose records hold pointers: in a record without a
+// name, in what a typedef stands for, and in two records of one name.
+func kernel32() *btftest.Builder {
+	b := btftest.New()
+	i := b.Int("int", 4, btftest.Signed)
+	b.Int("long int", 4, btftest.Signed)
+	p := b.Ptr(i)
+	inner := b.Struct("", 12, field("p", p, 0), btftest.Bitfield("bits", i, 32, 3), field("a", i, 8))
+	b.Struct("outer", 28, field("p", p, 0), field("list", b.Array(inner, i, 2), 4))
+	b.Typedef("unnamed", b.Struct("", 12, field("p", p, 0), field("a", i, 4), btftest.Bitfield("bits", i, 64, 3)))
+	one := b.Struct("twin", 8, field("p", p, 0), field("i", i, 4))
+	two := b.Struct("twin", 12, field("i", i, 0), field("p", p, 4), field("l", i, 8))
+	b.Struct("twins", 20, field("one", one, 0), field("two", two, 8))
+	return b
+}
+
+// Sizes and offsets that pointers make others for BPF are compared all the same,
+// whether or not types are read back.
+func TestMistakesIn32BitKernels(t *testing.T) {
+	text := "struct outer { int *p; struct { int *p; int bits: 3; int a; }" + inside + " list[2]; }" + mark +
+		"typedef struct { int *p; int a; int bits: 3; }" + inside + " unnamed;\n" +
+		"struct twin { int *p; int i; }" + mark + "struct twin___2 { int i; int *p; int l; }" + mark +
+		"struct twins { struct twin one; struct twin___2 two; }" + mark
+	for _, c := range []struct{ old, new, want string }{
+		{"", "", ""},
+		{"int bits: 3; int a; }", "int bits: 3; int: 32; int a; }", "struct outer: size\nstruct outer list: size\nstruct outer list.a: offset"},
+		{"int *p; int bits: 3; int a; }", "int *p; int: 1; int bits: 3; int a; }", "struct outer list.bits: bitfield"},
+		{"int a; int bits: 3;", "int bits: 3; int a;", "typedef unnamed a: offset\ntypedef unnamed bits: bitfield"},
+		{"int bits: 3; }" + inside + " unnamed", "int bits: 3; int: 32; int: 32; }" + inside + " unnamed", "typedef unnamed: size"},
+		{"int *p; int l; }", "int: 32; int *p; int l; }", "struct twin: size\nstruct twins: size because of struct twin"},
+	} {
+		header := strings.Replace(text, c.old, c.new, 1)
+		for _, fast := range []bool{false, true} {
+			if got := outline(run(t, kernel32(), header, verify.Options{Fast: fast})); got != c.want {
+				t.Errorf("%q instead of %q, fast=%v: reports\n%s\nwant\n%s", c.new, c.old, fast, got, c.want)
+			}
+		}
 	}
 }
 

@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/btfgen/btfgen/btfdump"
 	"github.com/btfgen/btfgen/btfdump/core"
@@ -56,7 +54,7 @@ func slimHeader(c *cli.Context, output string, clangFlags []string) error {
 	}
 	slices.Sort(r.options.Flags)
 	console := newConsole(c.App.ErrWriter, c.Bool("quiet"))
-	ctx, stop := interruptible()
+	ctx, stop := untilSignal()
 	defer stop()
 	text, note, err := r.make(ctx, console, c.App.Writer)
 	console.end()
@@ -73,26 +71,6 @@ func slimHeader(c *cli.Context, output string, clangFlags []string) error {
 		console.say("%s", note)
 	}
 	return nil
-}
-
-// interruptible returns a context that a signal ends, with an interruptedError
-// as its cause.
-func interruptible() (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	go func() {
-		select {
-		case s := <-signals:
-			number, _ := s.(syscall.Signal)
-			cancel(interruptedError{number})
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		cancel(nil)
-	}
 }
 
 // make returns the header, and a line that says what has been proven of it.

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -25,7 +27,7 @@ func verifyCommand() *cli.Command {
 		Name:  "verify",
 		Usage: "compile a header with clang and compare it with the kernel's types",
 		Flags: append(inputFlags(), append(compilerFlags(),
-			&cli.StringFlag{Name: "std", Usage: "C standard to compile for, as clang's -std takes it", DefaultText: "gnu11"},
+			&cli.StringFlag{Name: "std", Usage: "C `STANDARD` to compile for, as clang's -std takes it; default: gnu11"},
 			&cli.StringFlag{Name: "target", Usage: "compile for `TARGET`; default: bpfel or bpfeb, as the kernel's byte order is"},
 			&cli.StringSliceFlag{Name: "clang-flag", Aliases: []string{"X"}, Usage: "pass `FLAG` to clang, such as -DNAME or -I DIR; repeatable"},
 			&cli.BoolFlag{Name: "json", Usage: "print all that was found, for scripts"},
@@ -74,7 +76,7 @@ func verifyHeader(c *cli.Context) error {
 		return errors.New("name one header, as in: btfgen verify vmlinux.h; btfgen verify --help tells more")
 	}
 	path := args[0]
-	if _, err := os.Stat(path); err != nil {
+	if err := checkHeader(path); err != nil {
 		return err
 	}
 	input := c.String("input")
@@ -99,7 +101,9 @@ func verifyHeader(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	reports, err := runCompilers(path, kernel.View, set, c.StringSlice("clang"), verify.Options{
+	ctx, stop := untilSignal()
+	defer stop()
+	reports, err := runCompilers(ctx, path, kernel.View, set, c.StringSlice("clang"), verify.Options{
 		Std: c.String("std"), Target: c.String("target"), Flags: c.StringSlice("clang-flag"), Fast: c.Bool("fast"), Progress: console.begin,
 	})
 	console.end()
@@ -125,6 +129,28 @@ func verifyHeader(c *cli.Context) error {
 	return nil
 }
 
+// checkHeader says what is wrong with the name of a header, before the compiler
+// does in its own words.
+func checkHeader(path string) error {
+	info, err := os.Stat(path)
+	var pathError *os.PathError
+	switch {
+	case path == "-":
+		return errors.New("the header can't be read from standard input: name a file")
+	case errors.As(err, &pathError):
+		return fmt.Errorf("%s: %w", path, pathError.Err)
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is no regular file, which a header must be: it is compiled many times", path)
+	}
+	file, err := os.Open(path)
+	if errors.As(err, &pathError) {
+		return fmt.Errorf("%s: %w", path, pathError.Err)
+	}
+	return file.Close()
+}
+
 // selectedTypes is selectTypes, with nil for no patterns.
 func selectedTypes(view *btfdump.View, patterns []string) (*btfdump.Set, error) {
 	if len(patterns) == 0 {
@@ -138,11 +164,29 @@ func selectedTypes(view *btfdump.View, patterns []string) (*btfdump.Set, error) 
 	return selectTypes(view, patterns)
 }
 
-// runCompilers has a header verified by each compiler in turn. A signal ends
-// them, and what they left behind is removed.
-func runCompilers(path string, view *btfdump.View, set *btfdump.Set, compilers []string, opts verify.Options) ([]*verify.Report, error) {
-	ctx, stop := interruptible()
-	defer stop()
+// untilSignal returns a context that ends with the first signal that would end
+// the program, for as long as there are temporary files to be removed first. The
+// cause of its end is an interruptedError then.
+func untilSignal() (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		select {
+		case s := <-signals:
+			number, _ := s.(syscall.Signal)
+			cancel(interruptedError{number})
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		cancel(nil)
+	}
+}
+
+// runCompilers has a header verified by each compiler in turn, until ctx ends.
+func runCompilers(ctx context.Context, path string, view *btfdump.View, set *btfdump.Set, compilers []string, opts verify.Options) ([]*verify.Report, error) {
 	if !opts.Fast {
 		// main puts collections off, for runs that are over before one would pay.
 		debug.SetGCPercent(100)
@@ -168,6 +212,8 @@ func runCompilers(path string, view *btfdump.View, set *btfdump.Set, compilers [
 // verified verifies a header's text before it becomes a file. The error says
 // that it does not hold; what is wrong has been printed to out.
 func verified(text []byte, name string, view *btfdump.View, set *btfdump.Set, compilers []string, opts verify.Options, out io.Writer) error {
+	ctx, stop := untilSignal()
+	defer stop()
 	dir, err := os.MkdirTemp("", "btfgen-")
 	if err != nil {
 		return err
@@ -177,7 +223,7 @@ func verified(text []byte, name string, view *btfdump.View, set *btfdump.Set, co
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		return err
 	}
-	reports, err := runCompilers(path, view, set, compilers, opts)
+	reports, err := runCompilers(ctx, path, view, set, compilers, opts)
 	if err != nil {
 		return err
 	}

@@ -51,9 +51,16 @@ func onePackage(s settings, dir, file string) error {
 	fmt.Printf("%s, %.1f MB, medians of %d rounds\n", filepath.Base(file), float64(size)/1e6, s.rounds)
 	show(ours, theirs)
 
-	images, err := filepath.Glob(filepath.Join(tree, "boot", "vmlinuz-*"))
-	if err != nil || len(images) != 1 {
-		return errors.Join(err, fmt.Errorf("%d kernel images in it", len(images)))
+	var images []string
+	for _, pattern := range []string{"boot/vmlinuz-*", "usr/lib/modules/*/vmlinuz"} { // the second since Debian's 7.2
+		found, err := filepath.Glob(filepath.Join(tree, pattern))
+		if err != nil {
+			return err
+		}
+		images = append(images, found...)
+	}
+	if len(images) != 1 {
+		return fmt.Errorf("%d kernel images in it", len(images))
 	}
 	tool, payload, err := payloadOf(images[0])
 	if err != nil {

@@ -1,0 +1,67 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// fakeClang is a compiler that does what a shell script says.
+func fakeClang(t *testing.T, script string) *clang {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "clang")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cc, err := newClang(path, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cc
+}
+
+// A compile that runs away is ended, also one whose processes outlive it and
+// keep its output open.
+func TestCompileLimit(t *testing.T) {
+	for _, script := range []string{"exec sleep 100", "sleep 100 & echo $! >left; wait", "while :; do :; done"} {
+		cc := fakeClang(t, script)
+		cc.limit = 300 * time.Millisecond
+		start := time.Now()
+		_, _, err := cc.compile(context.Background(), "-c", "x.c")
+		if err == nil || !strings.Contains(err.Error(), "did not end within 300ms, and was stopped") {
+			t.Errorf("%s: the error is %v", script, err)
+		}
+		if took := time.Since(start); took > 30*time.Second {
+			t.Errorf("%s: it took %v", script, took)
+		}
+		if left, err := os.ReadFile(filepath.Join(cc.dir, "left")); err == nil {
+			exec.Command("kill", strings.TrimSpace(string(left))).Run()
+		}
+	}
+}
+
+// Without the target there is no use in another try: the error says what to
+// install.
+func TestClangWithoutBPF(t *testing.T) {
+	cc := fakeClang(t, `echo "error: unable to create target: 'No available targets are compatible with triple \"bpfel\"'" >&2; exit 1`)
+	_, _, err := cc.compile(context.Background(), "-c", "x.c")
+	if !errors.Is(err, ErrNoClang) || !strings.Contains(err.Error(), "built without it") || !strings.Contains(err.Error(), "install") {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// What a clang that crashes leaves behind stays among the files that go.
+func TestTemporaryFilesOfClang(t *testing.T) {
+	cc := fakeClang(t, `echo crash >"$TMPDIR/header-1234.c"; kill -SEGV $$`)
+	if _, _, err := cc.compile(context.Background(), "-c", "x.c"); err == nil || !strings.Contains(err.Error(), "segmentation fault") {
+		t.Errorf("the error is %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(cc.dir, "header-1234.c")); err != nil {
+		t.Error(err)
+	}
+}
