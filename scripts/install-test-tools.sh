@@ -47,7 +47,7 @@ report() { # what the tests are going to use
 	for c in clang clang-{14..30} bpf-gcc bpf-unknown-none-gcc; do
 		if have "$c"; then found+=("$c $("$c" -dumpfullversion 2>/dev/null || "$c" -dumpversion)"); fi
 	done
-	found+=("$(bpftool version | head -n 1)")
+	found+=("$(bpftool version | sed -n 1p)")
 	printf 'testing with: %s' "${found[0]}"
 	printf ', %s' "${found[@]:1}"
 	echo
