@@ -81,7 +81,7 @@ kernel_packages() {
 }
 
 # reason LOG: apt's complaint in one line.
-reason() { sed -n 's/^E: *//p' "$1" | head -n 1 | sed 's/ *\[IP:.*//'; }
+reason() { sed -n 's/^E: *//p' "$1" | sed -n 1p | sed 's/ *\[IP:.*//'; }
 
 say() { echo "corpus.sh: $*" >&2; }
 

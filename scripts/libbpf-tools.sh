@@ -40,7 +40,7 @@ need() { # need COMMAND:PACKAGE...
 update() {
 	local dir=$cache/apt/$suite-tools-$1
 	configure "$dir" "$suite" amd64 "$1"
-	apt-get -q update --error-on=any >"$dir/log" 2>&1 || fail "apt-get update: $(sed -n 's/^E: *//p' "$dir/log" | head -n 1)"
+	apt-get -q update --error-on=any >"$dir/log" 2>&1 || fail "apt-get update: $(sed -n 's/^E: *//p' "$dir/log" | sed -n 1p)"
 }
 
 fetch() {

@@ -7,7 +7,7 @@ find_archive() {
 	mirror=${BTFGEN_CORPUS_MIRROR:-}
 	if [ -z "$mirror" ]; then
 		# shellcheck disable=SC2016 # apt expands it
-		mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
+		mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | sed -n 1p)
 	fi
 	[ -n "$mirror" ] || fail "apt on this machine knows no Debian archive: run apt-get update, or set BTFGEN_CORPUS_MIRROR to a mirror's URL"
 	mirror=${mirror%/}
