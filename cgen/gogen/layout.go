@@ -206,6 +206,15 @@ func (c *layouter) flatten(l *layout, outer, t btfdump.Type, base uint64, depth 
 		f := leaf{name: m.Name, typ: m.Type, value: v, off: uint32(at / 8), slot: -1}
 		if m.BitSize != 0 {
 			f.bit, f.bits = uint32(at), m.BitSize
+			if f.value.class == classBytes { // an int of, say, 3 bytes: the bits are a number all the same
+				if f.bits > 64 {
+					return fmt.Errorf("bitfield %q has %d bits of a type with %d bytes, which Go has no number for", m.Name, f.bits, f.value.size)
+				}
+				f.value.class, f.value.size = classUint, 8
+				if f.value.signed = c.view.Type(c.view.Resolve(m.Type)).Signed(); f.value.signed {
+					f.value.class = classInt
+				}
+			}
 		}
 		if f.end() > uint64(outer.Size()) { // the check of the BTF leaves out pointers, whose size it only infers
 			return fmt.Errorf("member %q ends at byte %d of %d", m.Name, f.end(), outer.Size())
