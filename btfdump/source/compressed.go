@@ -133,6 +133,64 @@ func isLZ4(head []byte) bool {
 	return bytes.HasPrefix(head, []byte(lz4LegacyMagic)) && len(head) >= 8 && le32(head, 4) > 0 && le32(head, 4) <= 9<<20
 }
 
+// legacyBlock is what all blocks of legacy lz4 but the last unpack to.
+const legacyBlock = 8 << 20
+
+// openLZ4 unpacks the blocks of a kernel's legacy lz4 in place, two at a time,
+// where a header tells the unpacked size: they don't depend on each other, and
+// touching fresh memory takes longer than unpacking into it.
+func openLZ4(s *search, in *input) error {
+	hint := in.hint
+	if hint < 1<<20 || hint > min(s.budget.maxSize, s.budget.allowed()-s.budget.spent) || in.at == nil || in.size < 0 {
+		return decompress(newLZ4)(s, in)
+	}
+	packed, err := in.bytes(s.budget)
+	if err != nil {
+		return err
+	}
+	data := make([]byte, hint)
+	if !unpackLegacy(packed, data) {
+		return decompress(newLZ4)(s, in) // it says what is wrong, or takes what is behind
+	}
+	if err := s.budget.spend(hint); err != nil {
+		return err
+	}
+	return s.descend("", -1, fileInput(memory(data), hint))
+}
+
+// unpackLegacy fills data, and reports whether the blocks were whole and made
+// just as much. It does not look behind the last block that it takes.
+func unpackLegacy(packed, data []byte) bool {
+	if !bytes.HasPrefix(packed, []byte(lz4LegacyMagic)) {
+		return false
+	}
+	var blocks [][]byte
+	for rest := packed[len(lz4LegacyMagic):]; len(rest) >= 4 && len(blocks)*legacyBlock < len(data); {
+		n := uint64(le32(rest, 0))
+		if n > uint64(len(rest)-4) {
+			return false
+		}
+		blocks = append(blocks, rest[4:4+n])
+		rest = rest[4+n:]
+	}
+	if len(blocks) != (len(data)+legacyBlock-1)/legacyBlock {
+		return false
+	}
+	unpack := func(from int) bool {
+		for i := from; i < len(blocks); i += 2 {
+			room := data[i*legacyBlock : min((i+1)*legacyBlock, len(data))]
+			if n, err := lz4.UncompressBlock(blocks[i], room); err != nil || n != len(room) {
+				return false
+			}
+		}
+		return true
+	}
+	odd := make(chan bool, 1)
+	go func() { odd <- unpack(1) }()
+	even := unpack(0)
+	return <-odd && even
+}
+
 func newLZ4(r io.Reader) (io.Reader, error) { return lz4.NewReader(r), nil }
 
 func isBzip2(head []byte) bool {
