@@ -23,7 +23,7 @@ func (r *run) flavourFix(reloc *Relocation, local *spec, root btfdump.TypeID, a 
 	// What follows the member in the object's path follows it in the kernel's.
 	local = local.withoutElements()
 	rest := local.steps[len(local.steps)-1]
-	if last := local.steps[a.depthIn(local)]; rest != last && !a.whole || rest.name == "" {
+	if last := local.steps[a.depthIn(local)]; rest != last && !a.whole || rest.name == "" || !local.spellable() {
 		return ""
 	}
 	d := flavour{view: v, name: EssentialName(record.Name())}
@@ -69,6 +69,17 @@ func (s *spec) withoutElements() *spec {
 		short.steps = short.steps[:len(short.steps)-1]
 	}
 	return &short
+}
+
+// spellable reports whether every name on a path can stand in C. View lets names
+// through that can't, as the kernel does for members.
+func (s *spec) spellable() bool {
+	for _, step := range s.steps {
+		if step.name != "" && !isIdentifier(step.name) {
+			return false
+		}
+	}
+	return true
 }
 
 // depthIn returns the index in a path of the step that the alternative stands
@@ -238,13 +249,8 @@ func guardFix(v *btfdump.View, reloc *Relocation, local *spec) string {
 	}
 	local = local.withoutElements()
 	last := local.last()
-	if last.name == "" {
+	if last.name == "" || !local.spellable() {
 		return ""
-	}
-	for _, s := range local.steps {
-		if s.name != "" && !isIdentifier(s.name) {
-			return ""
-		}
 	}
 	m := v.Type(last.Type).Member(int(last.Index))
 	_, value, ok := declareLeaf(v, m, "")

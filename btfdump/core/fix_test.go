@@ -1,6 +1,8 @@
 package core_test
 
 import (
+	"bytes"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -97,5 +99,30 @@ func TestFixOfEnumerator(t *testing.T) {
 	}
 	if r := core.Check([]*core.Object{program(p.Findings[0].Fix, "value_of_GREEN()")}, kernel); !r.OK() {
 		t.Error(r)
+	}
+}
+
+// A name that can't stand in C is in no fix, though the kernel lets members of
+// an object be called so.
+func TestFixSpellsOnlyIdentifiers(t *testing.T) {
+	_, raw := compileCRaw(t, programPrelude+strings.ReplaceAll(fixTypes, "i_name", "i_nameZ")+"\nSEC(\"xdp\") int prog(void *ctx)\n{\n\tstruct inode *p = (void *)bpf_get_current_task();\n\tsink = p->i_nameZ[0];\n\treturn 0;\n}\n")
+	for _, name := range []string{"i_name_", "i_name\xef", "i_name;", "i_name\n"} {
+		o, err := core.ReadObject("main.o", bytes.ReplaceAll(raw, []byte("\x00i_nameZ\x00"), []byte("\x00"+name+"\x00")))
+		if err != nil {
+			t.Fatalf("%q: %v", name, err)
+		}
+		p := &core.Check([]*core.Object{o}, kernelOf(t, "6.12", fixNew)).Kernels[0].Programs[0]
+		if p.Verdict != core.Fails || len(p.Findings) == 0 {
+			t.Fatalf("%q: %s\n%s", name, p.Verdict, describe(p))
+		}
+		f := p.Findings[0]
+		if hasFix := f.Fix != ""; hasFix != (name == "i_name_") {
+			t.Errorf("%q: the fix is %q", name, f.Fix)
+		}
+		for _, text := range append(f.Instead, f.Reason, f.Name) {
+			if name != "i_name_" && strings.Contains(strings.ReplaceAll(text, strconv.Quote(name), ""), name) {
+				t.Errorf("%q stands unquoted in %q", name, text)
+			}
+		}
 	}
 }
