@@ -139,7 +139,7 @@ func newClaims(v *btfdump.View, n int) *claims {
 		size *= 2
 	}
 	return &claims{
-		view: v, slots: make([]claim, size),
+		view: v, slots: fresh[claim](size),
 		conflicts: make(map[string][]enumeratorID), owned: make(map[string]bool),
 		same: make(map[btfdump.TypeID]btfdump.TypeID), suffixed: make(map[string]bool),
 	}

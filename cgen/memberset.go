@@ -35,7 +35,7 @@ func (s *memberSet) add(name string, h hash) error {
 
 func (s *memberSet) grow() {
 	old, round := s.slots, s.round
-	s.slots = make([]memberSlot, max(64, 2*len(old)))
+	s.slots = fresh[memberSlot](max(64, 2*len(old)))
 	s.round, s.used = 1, 0
 	for _, slot := range old {
 		if slot.round == round && slot.name != "" {

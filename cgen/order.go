@@ -28,7 +28,7 @@ func (p *Plan) order(set *btfdump.Set) error {
 	o := orderer{
 		Plan:   p,
 		set:    set,
-		state:  make([]uint8, p.view.NumTypes()),
+		state:  fresh[uint8](p.view.NumTypes()),
 		tags:   p.view.NewSet(),
 		uses:   make(map[btfdump.TypeID]int),
 		known:  [2]*btfdump.Set{p.view.NewSet(), p.view.NewSet()},

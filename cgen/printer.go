@@ -57,7 +57,7 @@ func (p *Plan) printAll(decls []Decl, o *output) error {
 	limit := int64(p.maxHeader())
 	for range min(workers, count) {
 		wg.Go(func() {
-			pr := printer{Plan: p, limit: int(limit), refs: new(references)}
+			pr := printer{Plan: p, limit: int(limit), refs: fresh[reference](numReferences)}
 			for {
 				i := int(next.Add(1)) - 1
 				if i >= count || printed.Load() > limit {
@@ -104,10 +104,10 @@ type printer struct {
 	members memberSet // of the record being printed
 	unit    uint64    // the longest bitfield for padding in it, in bits; 0: no limit
 	spare   []memberSet
-	refs    *references // of what has been printed
-	bodies  int         // records and enums printed with their body so far
-	used    used        // by what has been printed so far
-	err     error       // the first one; what is printed after it is not used
+	refs    references // of what has been printed
+	bodies  int        // records and enums printed with their body so far
+	used    used       // by what has been printed so far
+	err     error      // the first one; what is printed after it is not used
 }
 
 // chunk appends declarations to p.out.

@@ -18,22 +18,24 @@ const referenceText = 58
 // references remembers how types are written, each in a place that its ID
 // decides, until another type takes that. More places would find more, but each
 // page of memory takes as long as printing dozens of types anew.
-type references [1024]reference
+type references []reference
+
+const numReferences = 1024
 
 // find returns how a type is written; nil if that is not known.
-func (r *references) find(id btfdump.TypeID) *reference {
-	if ref := &r[id%btfdump.TypeID(len(r))]; ref.id == id && id != 0 {
+func (r references) find(id btfdump.TypeID) *reference {
+	if ref := &r[id%numReferences]; ref.id == id && id != 0 {
 		return ref
 	}
 	return nil
 }
 
 // note remembers that a type is written as text is, but for the name in it.
-func (r *references) note(id btfdump.TypeID, text []byte, nameAt, nameLen int) {
+func (r references) note(id btfdump.TypeID, text []byte, nameAt, nameLen int) {
 	if len(text)-nameLen > referenceText || id == 0 {
 		return
 	}
-	ref := &r[id%btfdump.TypeID(len(r))]
+	ref := &r[id%numReferences]
 	ref.id = id
 	ref.before = uint8(copy(ref.text[:], text[:nameAt]))
 	ref.after = uint8(copy(ref.text[nameAt:], text[nameAt+nameLen:]))

@@ -116,7 +116,7 @@ func (p *Plan) style(id btfdump.TypeID) (recordStyle, error) {
 // BTF is long. Records that can't be written are only an error once they are
 // to be declared.
 func (p *Plan) decideStyles() {
-	p.styles = make([]recordStyle, p.view.NumTypes())
+	p.styles = fresh[recordStyle](p.view.NumTypes())
 	p.unwritable = make(map[btfdump.TypeID]error)
 	var stack []btfdump.TypeID
 	for t := range p.view.AllOf(btfdump.KindStruct, btfdump.KindUnion) {
