@@ -137,19 +137,22 @@ func TestStartingWith(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, names := range [][]string{nil, {"task_struct"}, {"btrfs_root", "list_head", "pid_t"}, {"x", "zs_"}, {"no such type"}, {"u8", "\x00"}} {
-		set := make(map[string]bool)
-		for _, name := range names {
-			set[name] = true
-		}
-		var want []btfdump.TypeID
-		for typ := range view.All() {
-			if typ.HasName() && slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(typ.Name(), name) }) {
-				want = append(want, typ.ID())
+	types := []btfdump.Kind{btfdump.KindInt, btfdump.KindStruct, btfdump.KindTypedef, btfdump.KindFwd}
+	for _, ks := range [][]btfdump.Kind{types, {btfdump.KindFunc}, {btfdump.KindUnion}, nil} {
+		for _, names := range [][]string{nil, {"task_struct"}, {"btrfs_root", "list_head", "pid_t"}, {"x", "zs_"}, {"no such type"}, {"u8", "\x00"}} {
+			set := make(map[string]bool)
+			for _, name := range names {
+				set[name] = true
 			}
-		}
-		if got := view.StartingWith(set); !slices.Equal(got, want) {
-			t.Errorf("%q: %d types, want %d", names, len(got), len(want))
+			var want []btfdump.TypeID
+			for typ := range view.All() {
+				if typ.HasName() && slices.Contains(ks, typ.Kind()) && slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(typ.Name(), name) }) {
+					want = append(want, typ.ID())
+				}
+			}
+			if got := view.StartingWith(set, ks...); !slices.Equal(got, want) {
+				t.Errorf("%q of %v: %d types, want %d", names, ks, len(got), len(want))
+			}
 		}
 	}
 }

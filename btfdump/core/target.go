@@ -26,7 +26,7 @@ func NewTarget(view *btfdump.View) *Target {
 	t := newTarget(view, view.NumTypes())
 	for id := view.NumTypes() - 1; id > 0; id-- { // backwards: chains are then in order of IDs
 		typ := view.Type(btfdump.TypeID(id))
-		if !isCandidate(typ.Kind()) {
+		if !slices.Contains(candidateKinds, typ.Kind()) {
 			continue
 		}
 		if name := typ.Name(); name != "" {
@@ -48,11 +48,9 @@ func NewTargetFor(view *btfdump.View, objects []*Object) *Target {
 		}
 	}
 	t := newTarget(view, len(names))
-	for _, id := range slices.Backward(view.StartingWith(names)) {
-		if typ := view.Type(id); isCandidate(typ.Kind()) {
-			if name := EssentialName(typ.Name()); names[name] {
-				t.add(name, id)
-			}
+	for _, id := range slices.Backward(view.StartingWith(names, candidateKinds...)) {
+		if name := EssentialName(view.Type(id).Name()); names[name] {
+			t.add(name, id)
 		}
 	}
 	return t
@@ -79,14 +77,12 @@ func (t *Target) slot(name string) int {
 	return int(maphash.String(t.seed, name) & uint64(len(t.heads)-1))
 }
 
-// isCandidate tells the kinds at which an access may start from those at which
-// no compiler lets one start. Functions are a third of a kernel's types.
-func isCandidate(k btfdump.Kind) bool {
-	switch k {
-	case btfdump.KindFunc, btfdump.KindVar, btfdump.KindDatasec, btfdump.KindDeclTag, btfdump.KindTypeTag:
-		return false
-	}
-	return true
+// candidateKinds are those of types that have a name by which a loader looks for
+// them. Functions have one too and are a third of a kernel's types, but no
+// compiler lets an access start at one.
+var candidateKinds = []btfdump.Kind{
+	btfdump.KindInt, btfdump.KindStruct, btfdump.KindUnion, btfdump.KindEnum, btfdump.KindEnum64,
+	btfdump.KindFwd, btfdump.KindTypedef, btfdump.KindFloat,
 }
 
 // Candidates returns the types of the kernel that may be what a named type of an

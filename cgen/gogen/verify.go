@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/btfgen/btfgen/btfdump"
 )
@@ -118,11 +119,11 @@ type goAccessor struct {
 }
 
 var (
-	typeDoc     = regexp.MustCompile(`^(\w+) is ((?:struct |union |enum |the type of the variable |the type of each key in the map |the type of each value in the map )?\w+), \d+ bytes?\.`)
-	fieldDoc    = regexp.MustCompile(`^// offset (\d+), (\w+): `)
-	getterDoc   = regexp.MustCompile(`^\w+ returns (\w+), (?:which has no bytes, )?at offset (\d+): `)
-	bitfieldDoc = regexp.MustCompile(`^\w+ returns the bitfield (\w+), (\d+) bits? at bit offset (\d+): `)
-	flexibleDoc = regexp.MustCompile(`^\w+ returns the first n elements of (\w+)\. (?s:.*) at offset (\d+): `)
+	typeDoc     = onDemand(`^(\w+) is ((?:struct |union |enum |the type of the variable |the type of each key in the map |the type of each value in the map )?\w+), \d+ bytes?\.`)
+	fieldDoc    = onDemand(`^// offset (\d+), (\w+): `)
+	getterDoc   = onDemand(`^\w+ returns (\w+), (?:which has no bytes, )?at offset (\d+): `)
+	bitfieldDoc = onDemand(`^\w+ returns the bitfield (\w+), (\d+) bits? at bit offset (\d+): `)
+	flexibleDoc = onDemand(`^\w+ returns the first n elements of (\w+)\. (?s:.*) at offset (\d+): `)
 )
 
 // parse reads the file and type-checks its types and constants, the guards
@@ -220,7 +221,7 @@ func (c *verifier) collectType(d *ast.GenDecl) {
 		fields: make(map[string]goField), accessors: make(map[string]goAccessor), storage: make(map[string]int),
 	}
 	c.structs[r.name] = r
-	if m := typeDoc.FindStringSubmatch(d.Doc.Text()); m != nil && m[1] == r.name {
+	if m := typeDoc().FindStringSubmatch(d.Doc.Text()); m != nil && m[1] == r.name {
 		r.cName = m[2]
 	}
 	s, ok := spec.Type.(*ast.StructType)
@@ -231,7 +232,7 @@ func (c *verifier) collectType(d *ast.GenDecl) {
 		if f.Comment == nil || len(f.Names) != 1 {
 			continue
 		}
-		if m := fieldDoc.FindStringSubmatch(f.Comment.List[0].Text); m != nil {
+		if m := fieldDoc().FindStringSubmatch(f.Comment.List[0].Text); m != nil {
 			offset, _ := strconv.ParseUint(m[1], 10, 64)
 			r.fields[m[2]] = goField{i, offset}
 		} else {
@@ -268,11 +269,11 @@ func (c *verifier) collectMethod(f *ast.FuncDecl) {
 	member, doc := "", f.Doc.Text()
 	doc = strings.ReplaceAll(doc, "\n", " ")
 	number := func(s string) uint64 { n, _ := strconv.ParseUint(s, 10, 64); return n }
-	if m := bitfieldDoc.FindStringSubmatch(doc); m != nil {
+	if m := bitfieldDoc().FindStringSubmatch(doc); m != nil {
 		member, a.bits, a.bit = m[1], number(m[2]), number(m[3])
-	} else if m := getterDoc.FindStringSubmatch(doc); m != nil {
+	} else if m := getterDoc().FindStringSubmatch(doc); m != nil {
 		member, a.bit = m[1], 8*number(m[2])
-	} else if m := flexibleDoc.FindStringSubmatch(doc); m != nil {
+	} else if m := flexibleDoc().FindStringSubmatch(doc); m != nil {
 		member, a.bit = m[1], 8*number(m[2])
 	} else {
 		return
@@ -559,4 +560,9 @@ func (c *verifier) enum(report *Report, r *goRecord, t btfdump.Type) {
 			report.wrong(Mismatch{Type: r.name, Member: e.Name}, "the constant is %s in Go, %d in C", value, int64(e.Value))
 		}
 	}
+}
+
+// onDemand compiles a pattern when it is first used: most runs of btfgen use none.
+func onDemand(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }

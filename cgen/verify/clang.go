@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -53,7 +54,7 @@ type clang struct {
 	limit   time.Duration // for one compile
 }
 
-var versionPattern = regexp.MustCompile(`clang version (\S+)`)
+var versionPattern = onDemand(`clang version (\S+)`)
 
 // newClang finds a compiler.
 func newClang(name, dir string) (*clang, error) {
@@ -73,7 +74,7 @@ func (c *clang) identify(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: %s --version: %w", ErrNoClang, c.path, err)
 	}
-	m := versionPattern.FindSubmatch(out)
+	m := versionPattern().FindSubmatch(out)
 	if m == nil {
 		return fmt.Errorf("%w: %s --version tells of no clang: %s", ErrNoClang, c.path, installHint)
 	}
@@ -100,7 +101,7 @@ type diagnostic struct {
 	text string
 }
 
-var diagnosticPattern = regexp.MustCompile(`(?m)^(?:(.+):(\d+):\d+: |)(?:fatal )?error: (.*)$`)
+var diagnosticPattern = onDemand(`(?m)^(?:(.+):(\d+):\d+: |)(?:fatal )?error: (.*)$`)
 
 // compile runs the compiler. Errors in what it compiles are returned as
 // diagnostics; err says that it could not do its work.
@@ -111,7 +112,7 @@ func (c *clang) compile(ctx context.Context, args ...string) (stdout []byte, fou
 	if err != nil || !failed {
 		return stdout, nil, err
 	}
-	for _, m := range diagnosticPattern.FindAllStringSubmatch(messages, -1) {
+	for _, m := range diagnosticPattern().FindAllStringSubmatch(messages, -1) {
 		line, _ := strconv.Atoi(m[2])
 		found = append(found, diagnostic{file: m[1], line: line, text: m[3]})
 	}
@@ -151,13 +152,13 @@ func (c *clang) run(ctx context.Context, args ...string) (stdout []byte, message
 		return nil, "", false, fmt.Errorf("%s: %w: %.400s", c.path, err, diagnostics.String())
 	}
 	messages = diagnostics.String()
-	if m := noTargetPattern.FindString(messages); m != "" {
+	if m := noTargetPattern().FindString(messages); m != "" {
 		return nil, "", false, fmt.Errorf("%w for this target: %s was built without it (%s): %s", ErrNoClang, c.path, m, installHint)
 	}
 	return out.Bytes(), messages, true, nil
 }
 
-var noTargetPattern = regexp.MustCompile(`(?m)unable to create target.*$`)
+var noTargetPattern = onDemand(`(?m)unable to create target.*$`)
 
 // limitedBuffer keeps the first bytes of what is written to it.
 type limitedBuffer struct {
@@ -177,4 +178,9 @@ func (b *limitedBuffer) Write(p []byte) (int, error) {
 // write puts a source file where the compiler runs.
 func (c *clang) write(name, text string) error {
 	return os.WriteFile(filepath.Join(c.dir, name), []byte(text), 0o600)
+}
+
+// onDemand compiles a pattern when it is first used: most runs of btfgen use none.
+func onDemand(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }

@@ -3,7 +3,6 @@ package verify
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strconv"
 )
 
@@ -57,7 +56,7 @@ type Compiled struct {
 	Messages    string // all that it said
 }
 
-var programPattern = regexp.MustCompile(`(?m)^(?:(.+):(\d+):\d+: |)(?:fatal )?(error|warning): (.*)$`)
+var programPattern = onDemand(`(?m)^(?:(.+):(\d+):\d+: |)(?:fatal )?(error|warning): (.*)$`)
 
 // Run runs the compiler. Errors in what it compiles are in the result; err says
 // that it could not do its work, or that the context was cancelled.
@@ -68,7 +67,7 @@ func (c *Compiler) Run(ctx context.Context, args ...string) (Compiled, error) {
 		return Compiled{}, err
 	}
 	result := Compiled{Stdout: stdout, Failed: failed, Messages: messages}
-	for _, m := range programPattern.FindAllStringSubmatch(messages, -1) {
+	for _, m := range programPattern().FindAllStringSubmatch(messages, -1) {
 		line, _ := strconv.Atoi(m[2])
 		result.Diagnostics = append(result.Diagnostics, Diagnostic{m[1], line, m[3] == "warning", m[4]})
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/btfgen/btfgen/btfdump"
 	"github.com/btfgen/btfgen/btfdump/core"
 	"github.com/btfgen/btfgen/btfdump/source"
 	"github.com/urfave/cli/v2"
@@ -52,13 +53,35 @@ func minimalBTF(c *cli.Context, output string, directory bool) error {
 	if r.source, err = sourceOptions(c); err != nil {
 		return err
 	}
+	kernel := make(chan opened, 1)
+	if !directory {
+		r.console.begin("reading the kernel's types")
+		// Both take a while and neither needs the other.
+		go func() { kernel <- r.open(c.String("input")) }()
+	}
 	if r.objects, err = readObjects(c.StringSlice("for")); err != nil {
 		return err
 	}
 	if directory {
 		return r.all(kernels, output)
 	}
-	return r.one(c, output)
+	return r.one(<-kernel, c, output)
+}
+
+// opened is a kernel, or why it can't be read.
+type opened struct {
+	name string // for messages
+	view *btfdump.View
+	err  error
+}
+
+// open reads a kernel's types.
+func (r *minimalRequest) open(input string) opened {
+	kernel, err := source.Open(input, r.modules, r.source)
+	if err != nil {
+		return opened{err: err}
+	}
+	return opened{name: headerRequest{input: input, modules: r.modules}.origin(), view: kernel.View}
 }
 
 // readObjects reads BPF objects, each file once.
@@ -82,9 +105,8 @@ func readObjects(names []string) ([]*core.Object, error) {
 }
 
 // one makes the BTF of one kernel.
-func (r *minimalRequest) one(c *cli.Context, output string) error {
-	r.console.begin("reading the kernel's types")
-	raw, remarks, err := r.make(c.String("input"))
+func (r *minimalRequest) one(kernel opened, c *cli.Context, output string) error {
+	raw, remarks, err := r.make(kernel)
 	if err != nil {
 		return err
 	}
@@ -115,19 +137,17 @@ func (r *minimalRequest) one(c *cli.Context, output string) error {
 
 // make returns the BTF that the objects need of a kernel, and what is to be said
 // about them there.
-func (r *minimalRequest) make(input string) (raw []byte, remarks []string, err error) {
-	kernel, err := source.Open(input, r.modules, r.source)
-	if err != nil {
-		return nil, nil, err
+func (r *minimalRequest) make(kernel opened) (raw []byte, remarks []string, err error) {
+	if kernel.err != nil {
+		return nil, nil, kernel.err
 	}
-	name := headerRequest{input: input, modules: r.modules}.origin()
-	raw, results, err := core.NewTargetFor(kernel.View, r.objects).Minimize(r.objects)
+	raw, results, err := core.NewTargetFor(kernel.view, r.objects).Minimize(r.objects)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", name, err)
+		return nil, nil, fmt.Errorf("%s: %w", kernel.name, err)
 	}
 	for i, o := range r.objects {
 		if remark := refused(o, results[i]); remark != "" {
-			remarks = append(remarks, printable(fmt.Sprintf("%s: %s", name, remark)))
+			remarks = append(remarks, printable(fmt.Sprintf("%s: %s", kernel.name, remark)))
 		}
 	}
 	return raw, remarks, nil
@@ -231,7 +251,7 @@ func (r *minimalRequest) all(patterns []string, directory string) error {
 
 // kernel makes the BTF of one of several kernels.
 func (r *minimalRequest) kernel(k source.KernelFile, directory string) (o outcome) {
-	raw, remarks, err := r.make(k.Input)
+	raw, remarks, err := r.make(r.open(k.Input))
 	if err != nil {
 		return outcome{err: err}
 	}

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/btfgen/btfgen/btfdump"
 	"github.com/btfgen/btfgen/cgen/verify"
@@ -41,45 +42,45 @@ type missing struct {
 }
 
 var (
-	unknownType = regexp.MustCompile(`^(?:unknown type name|must use '(?:struct|union|enum)' tag to refer to type) '(\w+)'`)
-	undeclared  = regexp.MustCompile(`^(?:use of undeclared identifier|call to undeclared (?:library )?function|implicit declaration of function|implicitly declaring library function) '(\w+)'`)
-	incomplete  = regexp.MustCompile(`incomplete|never completed|forward references? to 'enum'|is not defined|will not be visible outside`)
-	quotedTag   = regexp.MustCompile(`'(?:[^']*\b)?(?:struct|union|enum) (\w+)[^']*'`)
-	noMember    = regexp.MustCompile(`^(?:no member named '(\w+)' in|field designator '(\w+)' does not refer to any (?:non-static data )?(?:field|member) in type|'(\w+)' is not a member of) (.*)$`)
-	noSpecifier = regexp.MustCompile(`^type specifier missing`)
-	quotedName  = regexp.MustCompile(`'(\w+)'`)
-	unnamedAt   = regexp.MustCompile(`\((?:anonymous|unnamed)[^()]*? at ([^()]+):(\d+):\d+\)`)
+	unknownType = onDemand(`^(?:unknown type name|must use '(?:struct|union|enum)' tag to refer to type) '(\w+)'`)
+	undeclared  = onDemand(`^(?:use of undeclared identifier|call to undeclared (?:library )?function|implicit declaration of function|implicitly declaring library function) '(\w+)'`)
+	incomplete  = onDemand(`incomplete|never completed|forward references? to 'enum'|is not defined|will not be visible outside`)
+	quotedTag   = onDemand(`'(?:[^']*\b)?(?:struct|union|enum) (\w+)[^']*'`)
+	noMember    = onDemand(`^(?:no member named '(\w+)' in|field designator '(\w+)' does not refer to any (?:non-static data )?(?:field|member) in type|'(\w+)' is not a member of) (.*)$`)
+	noSpecifier = onDemand(`^type specifier missing`)
+	quotedName  = onDemand(`'(\w+)'`)
+	unnamedAt   = onDemand(`\((?:anonymous|unnamed)[^()]*? at ([^()]+):(\d+):\d+\)`)
 )
 
 // missingIn reads a diagnostic. header tells whether a file is the generated
 // header.
 func missingIn(d verify.Diagnostic, header func(path string) bool) []missing {
-	if m := unknownType.FindStringSubmatch(d.Text); m != nil {
+	if m := unknownType().FindStringSubmatch(d.Text); m != nil {
 		return []missing{{ordinary: m[1]}}
 	}
-	if m := undeclared.FindStringSubmatch(d.Text); m != nil {
+	if m := undeclared().FindStringSubmatch(d.Text); m != nil {
 		return []missing{{ordinary: m[1]}}
 	}
-	if m := noMember.FindStringSubmatch(d.Text); m != nil {
+	if m := noMember().FindStringSubmatch(d.Text); m != nil {
 		member, record := m[1]+m[2]+m[3], m[4]
-		if at := unnamedAt.FindStringSubmatch(record); at != nil && header(at[1]) {
+		if at := unnamedAt().FindStringSubmatch(record); at != nil && header(at[1]) {
 			line, _ := strconv.Atoi(at[2])
 			return []missing{{member: member, line: line}}
 		}
-		if tag := quotedTag.FindStringSubmatch(record); tag != nil {
+		if tag := quotedTag().FindStringSubmatch(record); tag != nil {
 			return []missing{{member: member, tag: tag[1]}}
 		}
-		if name := quotedName.FindStringSubmatch(record); name != nil {
+		if name := quotedName().FindStringSubmatch(record); name != nil {
 			return []missing{{member: member, ordinary: name[1]}}
 		}
 		return nil
 	}
-	if incomplete.MatchString(d.Text) {
+	if incomplete().MatchString(d.Text) {
 		var list []missing
-		for _, m := range quotedTag.FindAllStringSubmatch(d.Text, -1) {
+		for _, m := range quotedTag().FindAllStringSubmatch(d.Text, -1) {
 			list = append(list, missing{tag: m[1]})
 		}
-		for _, m := range quotedName.FindAllStringSubmatch(d.Text, -1) {
+		for _, m := range quotedName().FindAllStringSubmatch(d.Text, -1) {
 			list = append(list, missing{ordinary: m[1]})
 		}
 		return list
@@ -94,7 +95,7 @@ func (s *slimTypes) addMissing(diagnostics []verify.Diagnostic, header func(path
 		isNew := false
 		for _, d := range diagnostics {
 			if level >= typedefOnLine {
-				if !d.Warning || noSpecifier.MatchString(d.Text) {
+				if !d.Warning || noSpecifier().MatchString(d.Text) {
 					isNew = s.addWords(line(d), level) || isNew
 				}
 				continue
@@ -139,7 +140,7 @@ func (s *slimTypes) addOne(m missing, level certainty, d verify.Diagnostic, text
 	isTypedef := s.view.Type(id).Kind() == btfdump.KindTypedef
 	switch level {
 	case certain:
-		return unknownType.MatchString(d.Text) && isTypedef && s.add(id)
+		return unknownType().MatchString(d.Text) && isTypedef && s.add(id)
 	case likely:
 		return isTypedef && s.add(id)
 	}
@@ -150,12 +151,12 @@ func (s *slimTypes) addOne(m missing, level certainty, d verify.Diagnostic, text
 func (s *slimTypes) declaredAt(text []byte, line int) btfdump.TypeID {
 	lines := strings.Split(string(text), "\n")
 	for i := min(line, len(lines)) - 1; i >= 0; i-- {
-		if m := recordLine.FindStringSubmatch(lines[i]); m != nil {
+		if m := recordLine().FindStringSubmatch(lines[i]); m != nil {
 			return s.index.Tags[m[1]]
 		}
 		if strings.HasPrefix(lines[i], "typedef ") {
 			for _, l := range lines[i:] {
-				if m := typedefEnd.FindStringSubmatch(l); m != nil {
+				if m := typedefEnd().FindStringSubmatch(l); m != nil {
 					return s.index.Ordinary[m[1]]
 				}
 			}
@@ -165,9 +166,9 @@ func (s *slimTypes) declaredAt(text []byte, line int) btfdump.TypeID {
 }
 
 var (
-	recordLine = regexp.MustCompile(`^(?:struct|union) (\w+) \{`)
-	typedefEnd = regexp.MustCompile(`^\}.*?\b(\w+);$`)
-	word       = regexp.MustCompile(`\b(?:(struct|union|enum)\s+)?([A-Za-z_]\w*)`)
+	recordLine = onDemand(`^(?:struct|union) (\w+) \{`)
+	typedefEnd = onDemand(`^\}.*?\b(\w+);$`)
+	word       = onDemand(`\b(?:(struct|union|enum)\s+)?([A-Za-z_]\w*)`)
 )
 
 // addWords adds what the words on a line of the program may stand for, the last
@@ -175,7 +176,7 @@ var (
 // on "static __s64 (*f)(void)" without __s64, or on an initializer with more
 // values than a record with --fields has members.
 func (s *slimTypes) addWords(line string, level certainty) (isNew bool) {
-	for _, m := range word.FindAllStringSubmatch(line, -1) {
+	for _, m := range word().FindAllStringSubmatch(line, -1) {
 		tag, ordinary := s.index.Tags[m[2]], s.index.Ordinary[m[2]]
 		isTypedef := s.view.Type(ordinary).Kind() == btfdump.KindTypedef
 		switch {
@@ -196,7 +197,7 @@ func (s *slimTypes) addWords(line string, level certainty) (isNew bool) {
 // written like macros are such, for BTF has none.
 func macroHint(s *slimTypes, diagnostics []verify.Diagnostic) string {
 	for _, d := range diagnostics {
-		m := undeclared.FindStringSubmatch(d.Text)
+		m := undeclared().FindStringSubmatch(d.Text)
 		if m == nil || s.index.Ordinary[m[1]] != 0 {
 			continue
 		}
@@ -205,4 +206,9 @@ func macroHint(s *slimTypes, diagnostics []verify.Diagnostic) string {
 		}
 	}
 	return ""
+}
+
+// onDemand compiles a pattern when it is first used: most runs of btfgen use none.
+func onDemand(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
