@@ -131,19 +131,11 @@ func (c *check) askAlone(ctx context.Context, cc *clang, include []string, probe
 const maxAlone = 64
 
 // misread reports whether a probe may have got a wrong answer because of others
-// in its shard. Before clang 15 a record comes back as a mere declaration if
-// the pointer to it is a member's type too and the compiler met that first. And
-// clang takes accesses to the same place in different records without a name
-// for one relocation, that of the first (BPFAbstractMemberAccess.cpp makes the
-// relocation's name of the record's).
+// in its shard: clang takes accesses to the same place in different records
+// without a name for one relocation, that of the first
+// (BPFAbstractMemberAccess.cpp makes the relocation's name of the record's).
 func (p *probe) misread() bool {
-	if p.view == nil {
-		return false
-	}
-	if p.entry.class <= classUnion && p.view.Type(p.id).Kind() == btfdump.KindFwd {
-		return true
-	}
-	return p.entry.class == classTypedef && len(p.access) > 0 && !p.relocated
+	return p.view != nil && p.entry.class == classTypedef && len(p.access) > 0 && !p.relocated
 }
 
 // compileShards has the probes of all shards answered, on all cores.
@@ -248,10 +240,19 @@ type line struct {
 	access bool
 }
 
+// ownQualifiers make the pointer to a record a type that no member has. Before
+// clang 15 a record comes back as a mere declaration if the pointer to it is a
+// member's type too and the compiler met that first.
+const ownQualifiers = "const volatile "
+
 func source(probes []*probe) (text string, lines []line) {
 	var b strings.Builder
 	for i, p := range probes {
-		fmt.Fprintf(&b, "%s *btfgen_p%d;\n", p.entry.cType(p.head), i)
+		qualifiers := ""
+		if p.entry.class <= classUnion {
+			qualifiers = ownQualifiers
+		}
+		fmt.Fprintf(&b, "%s%s *btfgen_p%d;\n", qualifiers, p.entry.cType(p.head), i)
 		lines = append(lines, line{probe: p})
 	}
 	b.WriteString("volatile unsigned long long btfgen_sink;\nvoid btfgen_access(void) {\n")
@@ -261,9 +262,9 @@ func source(probes []*probe) (text string, lines []line) {
 			continue
 		}
 		if m := p.access[0]; m.BitSize != 0 {
-			fmt.Fprintf(&b, "btfgen_sink = btfgen_p%d->%s;\n", i, m.name)
+			fmt.Fprintf(&b, "btfgen_sink = ((%s *)btfgen_p%d)->%s;\n", p.entry.cType(p.head), i, m.name)
 		} else {
-			fmt.Fprintf(&b, "*(volatile char *)&btfgen_p%d->%s;\n", i, m.name)
+			fmt.Fprintf(&b, "*(volatile char *)&((%s *)btfgen_p%d)->%s;\n", p.entry.cType(p.head), i, m.name)
 		}
 		lines = append(lines, line{probe: p, access: true})
 	}
@@ -307,7 +308,12 @@ func answer(path string, probes []*probe) error {
 		if pointer.Kind() != btfdump.KindPtr {
 			return fmt.Errorf("the compiler made %s of a pointer", pointer.Kind())
 		}
-		probes[i].view, probes[i].id = view, pointer.Ref()
+		id := pointer.Ref()
+		if probes[i].entry.class <= classUnion {
+			t, _ := peel(view, id)
+			id = t.ID()
+		}
+		probes[i].view, probes[i].id = view, id
 	}
 	ext, err := section(".BTF.ext")
 	if err != nil {

@@ -329,3 +329,23 @@ func TestSetLimitsWhatIsCompared(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// TestPointersToRecords has many records to which pointers are members of those
+// before them. If no access needs them, clang 14 brings those back as mere
+// declarations, unless the pointer by which they are asked for is another.
+func TestPointersToRecords(t *testing.T) {
+	b := btftest.New()
+	number, long := b.Int("int", 4, btftest.Signed), b.Int("long int", 8, btftest.Signed)
+	var text strings.Builder
+	for i := range 75 { // two of each name, or else nothing is read back
+		one := b.Struct(fmt.Sprintf("b%d", i), 4, field("small", number, 0))
+		two := b.Struct(fmt.Sprintf("b%d", i), 8, field("large", long, 0))
+		b.Struct(fmt.Sprintf("a%d", i), 8, field("p", b.Ptr(one), 0))
+		b.Struct(fmt.Sprintf("a%d", i), 8, field("q", b.Ptr(two), 0))
+		fmt.Fprintf(&text, "struct b%d { int small; }%sstruct b%d___2 { long large; }%s", i, mark, i, mark)
+		fmt.Fprintf(&text, "struct a%d { struct b%d *p; }%sstruct a%d___2 { struct b%d___2 *q; }%s", i, i, mark, i, i, mark)
+	}
+	if r := run(t, b, text.String(), verify.Options{Fast: true}); outline(r) != "" || r.Counts.ReadBack != 300 {
+		t.Errorf("%+v\n%s", r.Counts, outline(r))
+	}
+}
