@@ -232,7 +232,8 @@ func (g *pruned) complete() error {
 	before := len(g.nodes)
 	isInt := func(t Type) bool { return t.Kind() == KindInt }
 	tellsSize := func(t Type) bool { return isInt(t) && int(t.Size()) == g.view.PointerSize() && isLong(t.Name()) }
-	if has(func(t Type) bool { return t.Kind() == KindPtr }) && g.view.PointerSize() != 8 && !has(tellsSize) {
+	unusual := has(func(t Type) bool { return t.Kind() == KindPtr }) && g.view.PointerSize() != 8
+	if (unusual || has(g.misleads)) && !has(tellsSize) {
 		var long Type
 		for t := range g.view.All() {
 			if tellsSize(t) && (long.id == 0 || t.Name() < long.Name() || t.Name() == long.Name() && t.u32(12) < long.u32(12)) {
@@ -341,7 +342,7 @@ func (g *pruned) bytes() ([]byte, error) {
 	}
 	compare := func(a, b int) int {
 		x, y := &g.nodes[a], &g.nodes[b]
-		return cmp.Or(cmp.Compare(x.name, y.name), cmp.Compare(x.Kind(), y.Kind()), cmp.Compare(x.label, y.label))
+		return cmp.Or(boolCompare(g.misleads(x.Type), g.misleads(y.Type)), cmp.Compare(x.name, y.name), cmp.Compare(x.Kind(), y.Kind()), cmp.Compare(x.label, y.label))
 	}
 	slices.SortFunc(order, func(a, b int) int {
 		return cmp.Or(compare(a, b), boolCompare(g.nodes[b].distinct, g.nodes[a].distinct))
@@ -406,6 +407,13 @@ func (g *pruned) bytes() ([]byte, error) {
 	return blob(w.order, types, w.strings), nil
 }
 
+// misleads reports whether an int tells a size of pointers that is not the
+// view's, where it comes first. No kernel has such an int.
+func (g *pruned) misleads(t Type) bool {
+	return t.Kind() == KindInt && (t.Size() == 4 || t.Size() == 8) && int(t.Size()) != g.view.PointerSize() && isLong(t.Name())
+}
+
+// boolCompare sorts false first.
 func boolCompare(a, b bool) int {
 	switch {
 	case a == b:

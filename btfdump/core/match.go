@@ -38,7 +38,7 @@ func (c *comparer) match(local *spec, kind RelocationKind, candidate btfdump.Typ
 		}
 		size, ok := sizeOf(c.target, id)
 		if !ok {
-			return nil, fmt.Errorf("type %d of the kernel (%s %.80q) has no size", id, c.target.Type(id).Kind(), c.target.Type(id).Name())
+			return nil, fmt.Errorf("type %d of the kernel (%s %+.80q) has no size", id, c.target.Type(id).Kind(), c.target.Type(id).Name())
 		}
 		if len(s.raw) == maxPath {
 			return nil, errTooDeep

@@ -57,7 +57,7 @@ func (t *Target) Minimize(objects []*Object) (raw []byte, results [][]Result, er
 		key := different[0]
 		o := objects[key.object]
 		r := &o.Relocations[key.relocation]
-		return nil, nil, fmt.Errorf("%s: a %s relocation of type %d, access %q, comes to something else without the rest of the kernel's types: %w", o.Name, r.Kind, r.Type, r.Access, errDiffers)
+		return nil, nil, fmt.Errorf("%s: a %s relocation of type %d, access %+q, comes to something else without the rest of the kernel's types: %w", o.Name, r.Kind, r.Type, r.Access, errDiffers)
 	}
 	return raw, m.results, nil
 }
@@ -220,7 +220,7 @@ func (m *minimizer) compare(raw []byte) ([]relocationKey, error) {
 			want, wantErr := o.Patch(f, m.results[i])
 			got, gotErr := o.Patch(f, results)
 			if (wantErr == nil) != (gotErr == nil) || !slices.Equal(want, got) {
-				return nil, fmt.Errorf("%s: function %q becomes another with the pruned BTF: %w", o.Name, o.Functions[f].Name, errDiffers)
+				return nil, fmt.Errorf("%s: function %+q becomes another with the pruned BTF: %w", o.Name, o.Functions[f].Name, errDiffers)
 			}
 		}
 	}

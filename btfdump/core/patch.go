@@ -28,7 +28,7 @@ func (o *Object) Patch(function int, results []Result) ([]Instruction, error) {
 			err = results[i].patch(code[r.Instruction:])
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: function %.80q, instruction %d: %s relocation: %w", o.Name, o.Functions[function].Name, r.Instruction, r.Kind, err)
+			return nil, fmt.Errorf("%s: function %+.80q, instruction %d: %s relocation: %w", o.Name, o.Functions[function].Name, r.Instruction, r.Kind, err)
 		}
 	}
 	return code, nil

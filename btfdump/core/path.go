@@ -87,7 +87,7 @@ func (o *Object) place(r *Relocation) string {
 	}
 	s, err := localSpec(o.View, r)
 	if err != nil {
-		return root + ", access string " + strconv.Quote(r.Access)
+		return root + ", access string " + strconv.QuoteToASCII(r.Access[:min(len(r.Access), maxName)])
 	}
 	if r.Kind.IsEnumval() {
 		return root + ", " + plainName(s.last().name)

@@ -94,15 +94,15 @@ func (r *reader) section(name string) ([]byte, error) {
 
 func (r *reader) content(s *elf.Section) ([]byte, error) {
 	if s.Flags&elf.SHF_COMPRESSED != 0 {
-		return nil, fmt.Errorf("section %.80q is compressed, which no loader reads", s.Name)
+		return nil, fmt.Errorf("section %+.80q is compressed, which no loader reads", s.Name)
 	}
 	if s.FileSize > uint64(r.budget) {
-		return nil, fmt.Errorf("section %.80q: the file's sections are larger than the file", s.Name)
+		return nil, fmt.Errorf("section %+.80q: the file's sections are larger than the file", s.Name)
 	}
 	r.budget -= int(s.FileSize)
 	data, err := s.Data()
 	if err != nil {
-		return nil, fmt.Errorf("section %.80q: %w", s.Name, err)
+		return nil, fmt.Errorf("section %+.80q: %w", s.Name, err)
 	}
 	return data, nil
 }
@@ -148,10 +148,10 @@ func (r *reader) readFunctions() error {
 		switch {
 		case i == 0 || last.Section == s.Section:
 			if i > 0 && last.Value+last.Size > s.Value {
-				return fmt.Errorf("functions %.80q and %.80q overlap in section %.80q", last.Name, s.Name, section)
+				return fmt.Errorf("functions %+.80q and %+.80q overlap in section %+.80q", last.Name, s.Name, section)
 			}
 		case r.functions[section] != nil:
-			return fmt.Errorf("there are several sections %.80q with code", section)
+			return fmt.Errorf("there are several sections %+.80q with code", section)
 		}
 		last = s
 		// No two overlap, so all of them together are no larger than the file.
@@ -189,7 +189,7 @@ func (r *reader) functionSymbols() ([]elf.Symbol, error) {
 		}
 		size := uint64(len(code))
 		if s.Value%InstructionSize != 0 || s.Size%InstructionSize != 0 || s.Size == 0 || s.Value > size || s.Size > size-s.Value {
-			return nil, fmt.Errorf("function %.80q has %d bytes at byte %d of section %.80q, which has %d", s.Name, s.Size, s.Value, section.Name, size)
+			return nil, fmt.Errorf("function %+.80q has %d bytes at byte %d of section %+.80q, which has %d", s.Name, s.Size, s.Value, section.Name, size)
 		}
 		symbols = append(symbols, s)
 	}
@@ -285,7 +285,7 @@ func (r *reader) readReferences() error {
 			f := &r.object.Functions[function]
 			reference, err := r.reference(uint32(info), int(info>>32), f.Code[instruction])
 			if err != nil {
-				return fmt.Errorf("function %.80q, instruction %d: %w", f.Name, instruction, err)
+				return fmt.Errorf("function %+.80q, instruction %d: %w", f.Name, instruction, err)
 			}
 			reference.Instruction = instruction
 			f.References = append(f.References, reference)
@@ -314,7 +314,7 @@ func (r *reader) reference(kind uint32, symbol int, in Instruction) (Reference, 
 		return Reference{Kind: ReferenceExtern, Index: i, Symbol: s.Name}, nil
 	}
 	if int(s.Section) >= len(r.file.Sections) {
-		return Reference{}, fmt.Errorf("symbol %.80q is in section %d of %d", s.Name, s.Section, len(r.file.Sections))
+		return Reference{}, fmt.Errorf("symbol %+.80q is in section %d of %d", s.Name, s.Section, len(r.file.Sections))
 	}
 	section := r.file.Sections[s.Section]
 	if isCode(section) {
@@ -328,13 +328,13 @@ func (r *reader) reference(kind uint32, symbol int, in Instruction) (Reference, 
 		}
 		function, instruction, ok := r.at(section.Name, offset)
 		if !ok || instruction != 0 {
-			return Reference{}, fmt.Errorf("refers to byte %d of section %.80q, where no function starts", offset, section.Name)
+			return Reference{}, fmt.Errorf("refers to byte %d of section %+.80q, where no function starts", offset, section.Name)
 		}
 		return Reference{Kind: ReferenceFunction, Index: function, Symbol: r.object.Functions[function].Name}, nil
 	}
 	index := r.data[s.Section]
 	if index < 0 {
-		return Reference{}, fmt.Errorf("refers to section %.80q, which is not loaded", section.Name)
+		return Reference{}, fmt.Errorf("refers to section %+.80q, which is not loaded", section.Name)
 	}
 	return Reference{Kind: ReferenceData, Index: index, Offset: s.Value + uint64(int64(in.Constant)), Symbol: symbolName(s)}, nil
 }
@@ -376,7 +376,7 @@ func (r *reader) readExt() error {
 		relocation := Relocation{Function: i, Instruction: instruction, Kind: RelocationKind(e.Kind), Type: e.Type, Access: e.Access}
 		if !ok {
 			if e.Offset%InstructionSize != 0 {
-				return fmt.Errorf("section .BTF.ext: a relocation of section %.80q at byte %d, where no instruction starts", e.Section, e.Offset)
+				return fmt.Errorf("section .BTF.ext: a relocation of section %+.80q at byte %d, where no instruction starts", e.Section, e.Offset)
 			}
 			relocation.Function, relocation.Instruction = -1, 0
 		} else {

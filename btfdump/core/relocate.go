@@ -91,7 +91,7 @@ func (r *relocator) resolve(reloc *Relocation) (Result, error) {
 			one.Matches = []Match{place}
 			result = one
 		case s.bitOffset != result.Matches[0].BitOffset || one.Poison != result.Poison || one.Value != result.Value:
-			return Result{}, fmt.Errorf("it is ambiguous: the kernel's types %d and %d, both called %.80q, give different answers", result.Matches[0].Root, id, r.target.View.Type(id).Name())
+			return Result{}, fmt.Errorf("it is ambiguous: the kernel's types %d and %d, both called %+.80q, give different answers", result.Matches[0].Root, id, r.target.View.Type(id).Name())
 		default:
 			result.Matches = append(result.Matches, place)
 		}
@@ -129,7 +129,7 @@ func (r *relocator) typeValue(kind RelocationKind, local, target *spec) (Result,
 		}
 		size, ok := sizeOf(s.view, s.root)
 		if !ok {
-			return 0, fmt.Errorf("type %d (%s %.80q) has no size", s.root, s.view.Type(s.root).Kind(), s.view.Type(s.root).Name())
+			return 0, fmt.Errorf("type %d (%s %+.80q) has no size", s.root, s.view.Type(s.root).Kind(), s.view.Type(s.root).Name())
 		}
 		return size, nil
 	}
@@ -228,14 +228,14 @@ func (r *relocator) fieldOf(kind RelocationKind, s *spec) (fieldValue, error) {
 	t := s.view.Type(id)
 	size, ok := sizeOf(s.view, id)
 	if !ok {
-		return fieldValue{}, fmt.Errorf("member %.80q of %.80q has no size", m.Name, s.view.Type(last.Type).Name())
+		return fieldValue{}, fmt.Errorf("member %+.80q of %+.80q has no size", m.Name, s.view.Type(last.Type).Name())
 	}
 	f := fieldValue{validate: m.BitSize == 0}
 	start, bits := s.bitOffset/8, size*8
 	if m.BitSize > 0 {
 		bits = uint64(m.BitSize)
 		if size, ok = bitfieldUnit(s.bitOffset, bits, uint64(t.Size())); !ok {
-			return f, fmt.Errorf("bitfield %.80q of %.80q can't be read with one load of 8 bytes", m.Name, s.view.Type(last.Type).Name())
+			return f, fmt.Errorf("bitfield %+.80q of %+.80q can't be read with one load of 8 bytes", m.Name, s.view.Type(last.Type).Name())
 		}
 		start = s.bitOffset / 8 / size * size
 	}

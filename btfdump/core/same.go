@@ -82,12 +82,12 @@ func readProgram(raw []byte) (*loadedProgram, error) {
 				offset, info := f.ByteOrder.Uint64(data), f.ByteOrder.Uint64(data[8:])
 				name := "nothing"
 				if i := int(info>>32) - 1; i >= 0 && i < len(symbols) {
-					name = fmt.Sprintf("%q", symbols[i].Name)
+					name = fmt.Sprintf("%+q", symbols[i].Name)
 					if n := int(symbols[i].Section); symbols[i].Name == "" && n < len(f.Sections) {
-						name = fmt.Sprintf("section %q", f.Sections[n].Name)
+						name = fmt.Sprintf("section %+q", f.Sections[n].Name)
 					}
 				}
-				p.references = append(p.references, fmt.Sprintf("section %.80q, byte %d: %s (type %d)", f.Sections[s.Info].Name, offset, name, uint32(info)))
+				p.references = append(p.references, fmt.Sprintf("section %+.80q, byte %d: %s (type %d)", f.Sections[s.Info].Name, offset, name, uint32(info)))
 			}
 		}
 	}
@@ -123,7 +123,7 @@ func (p *loadedProgram) relocations() []string {
 		r := &p.Relocations[i]
 		place := "outside of all functions"
 		if r.Function >= 0 {
-			place = fmt.Sprintf("function %.80q, instruction %d", p.Functions[r.Function].Name, r.Instruction)
+			place = fmt.Sprintf("function %+.80q, instruction %d", p.Functions[r.Function].Name, r.Instruction)
 		}
 		list = append(list, fmt.Sprintf("%s: %s of %s", place, r.Kind, p.access(r)))
 	}
@@ -158,13 +158,13 @@ func (p *loadedProgram) declarations() []string {
 	for t := range p.View.All() {
 		switch {
 		case t.Kind() == btfdump.KindFunc && t.Linkage() != btfdump.LinkageStatic:
-			list = append(list, fmt.Sprintf("function %.80q: %s", t.Name(), fullType(p.View, t.Ref(), 0)))
+			list = append(list, fmt.Sprintf("function %+.80q: %s", t.Name(), fullType(p.View, t.Ref(), 0)))
 		case t.Kind() == btfdump.KindVar:
-			list = append(list, fmt.Sprintf("variable %.80q: %s", t.Name(), fullType(p.View, t.Ref(), 0)))
+			list = append(list, fmt.Sprintf("variable %+.80q: %s", t.Name(), fullType(p.View, t.Ref(), 0)))
 		}
 	}
 	for _, e := range p.Externs {
-		list = append(list, fmt.Sprintf("extern %.80q: kind %d, weak %t", e.Name, e.Kind, e.Weak))
+		list = append(list, fmt.Sprintf("extern %+.80q: kind %d, weak %t", e.Name, e.Kind, e.Weak))
 	}
 	return list
 }
@@ -246,15 +246,15 @@ func (s *sameness) sections() {
 		b, inB := s.b.loaded[name]
 		switch {
 		case !inA || !inB:
-			s.add("section %.80q is only in the %s", name, map[bool]string{true: "first", false: "second"}[inA])
+			s.add("section %+.80q is only in the %s", name, map[bool]string{true: "first", false: "second"}[inA])
 		case len(a) != len(b):
-			s.add("section %.80q has %d bytes in the first and %d in the second", name, len(a), len(b))
+			s.add("section %+.80q has %d bytes in the first and %d in the second", name, len(a), len(b))
 		case !bytes.Equal(a, b):
 			at := 0
 			for a[at] == b[at] {
 				at++
 			}
-			s.add("section %.80q differs at byte %d", name, at)
+			s.add("section %+.80q differs at byte %d", name, at)
 		}
 	}
 }

@@ -51,7 +51,7 @@ func parseAccess(access string) ([]uint32, error) {
 	for part := range strings.SplitSeq(access, ":") {
 		n, err := strconv.ParseUint(part, 10, 31)
 		if err != nil || len(path) == maxPath {
-			return nil, fmt.Errorf("access string %.80q: want at most %d numbers with colons between them", access, maxPath)
+			return nil, fmt.Errorf("access string %+.80q: want at most %d numbers with colons between them", access, maxPath)
 		}
 		path = append(path, uint32(n))
 	}
@@ -68,7 +68,7 @@ func localSpec(v *btfdump.View, r *Relocation) (*spec, error) {
 	switch {
 	case r.Kind.IsType():
 		if len(path) != 1 || path[0] != 0 {
-			return nil, fmt.Errorf("access string %.80q: a %s relocation has 0 there", r.Access, r.Kind)
+			return nil, fmt.Errorf("access string %+.80q: a %s relocation has 0 there", r.Access, r.Kind)
 		}
 		return s, nil
 	case r.Kind.IsEnumval():
@@ -83,7 +83,7 @@ func localSpec(v *btfdump.View, r *Relocation) (*spec, error) {
 func (s *spec) enumerator(path []uint32) error {
 	t := s.view.Type(s.view.Resolve(s.root))
 	if len(path) != 1 || !t.Kind().IsEnum() || int(path[0]) >= t.NumEnumerators() {
-		return fmt.Errorf("type %d (%s %.80q) has no such enumerator as the access string says", s.root, t.Kind(), t.Name())
+		return fmt.Errorf("type %d (%s %+.80q) has no such enumerator as the access string says", s.root, t.Kind(), t.Name())
 	}
 	step := Step{t.ID(), path[0]}
 	s.raw = append(s.raw, step)
@@ -104,7 +104,7 @@ func (s *spec) members(path []uint32) error {
 		switch {
 		case t.Kind().IsRecord():
 			if int(index) >= t.NumMembers() {
-				return fmt.Errorf("type %d (%s %.80q) has %d members, and the access string asks for the one with index %d", id, t.Kind(), t.Name(), t.NumMembers(), index)
+				return fmt.Errorf("type %d (%s %+.80q) has %d members, and the access string asks for the one with index %d", id, t.Kind(), t.Name(), t.NumMembers(), index)
 			}
 			m := memberOf(s.view, t, int(index))
 			step := Step{id, index}
@@ -123,7 +123,7 @@ func (s *spec) members(path []uint32) error {
 			s.element(element, index, size)
 			id = element
 		default:
-			return fmt.Errorf("type %d (%s %.80q) has no members, and the access string asks for one", id, t.Kind(), t.Name())
+			return fmt.Errorf("type %d (%s %+.80q) has no members, and the access string asks for one", id, t.Kind(), t.Name())
 		}
 	}
 	return nil

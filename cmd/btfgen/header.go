@@ -241,7 +241,11 @@ func (r headerRequest) origin() string {
 	case "-":
 		name = "standard input"
 	}
-	if len(r.modules) > 0 {
+	const most = 4 // of some thousand, in which the rest of a message would be lost
+	switch n := len(r.modules); {
+	case n > most:
+		name += fmt.Sprintf(" with modules %s and %d more", strings.Join(r.modules[:most-1], ", "), n-most+1)
+	case n > 0:
 		name += " with modules " + strings.Join(r.modules, ", ")
 	}
 	return name
