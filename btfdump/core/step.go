@@ -396,8 +396,10 @@ func (s *state) learn(in Instruction, wide bool, y value, equal bool) {
 	if x.kind == free {
 		s.noteComparison(x.id)
 	}
-	if v := s.registers[in.Src]; in.Opcode&sourceMask != 0 && v.kind == free {
-		s.noteComparison(v.id)
+	if in.Opcode&sourceMask != 0 { // or else it has no source register, whatever the number
+		if v := s.registers[in.Src]; v.kind == free {
+			s.noteComparison(v.id)
+		}
 	}
 	if !equal || y.kind != constant || x.mayPointToStack() {
 		return
