@@ -66,7 +66,7 @@ fetch_objects() {
 	download "$tools/package.new" apt-get -qq download libbpf-tools || fail "apt-get download libbpf-tools failed in $suite"
 	dpkg-deb -x "$tools"/package.new/libbpf-tools_*.deb "$tools/package.new/files"
 	mkdir -p "$tools/objects.new"
-	(cd "$here/.." && go run ./scripts/libbpftools "$tools/objects.new" "$tools"/package.new/files/usr/sbin/*)
+	(cd "$here/.." && go run ./scripts/libbpftools extract "$tools/objects.new" "$tools"/package.new/files/usr/sbin/*)
 	took objects "$(basename "$tools"/package.new/libbpf-tools_*.deb), $suite" "$(find "$tools/objects.new" -name '*.bpf.o' | wc -l) objects"
 }
 
