@@ -227,8 +227,16 @@ func TestJoin(t *testing.T) {
 			if got := joined.SizeOf(btfdump.TypeID(own(7))); got != 32 {
 				t.Errorf("array in %s has %d bytes, want 32", name, got)
 			}
+			if got := joined.KernelID(btfdump.TypeID(own(3))); int(got) != base.NumTypes()+3 {
+				t.Errorf("the kernel counts type %d of %s as %d", own(3), name, got)
+			}
 			if got := joined.LevelOf(btfdump.TypeID(own(0))); got != i+1 {
 				t.Errorf("%s is of level %d", name, got)
+			}
+		}
+		for id := range btfdump.TypeID(base.NumTypes()) {
+			if got := joined.KernelID(id); got != id {
+				t.Errorf("the kernel counts type %d as %d", id, got)
 			}
 		}
 		if got := len(joined.Kfuncs()); got != 3 {

@@ -232,6 +232,16 @@ func (v *View) LevelOf(id TypeID) int {
 
 func (v *View) levelOf(id TypeID) *level { return v.levels[v.LevelOf(id)] }
 
+// KernelID returns the ID of a type as the blob that holds it counts, and so the
+// kernel: in a view made by [Join] those of several modules are the same.
+func (v *View) KernelID(id TypeID) TypeID {
+	l := v.levelOf(id)
+	if id < l.first {
+		return id // void
+	}
+	return id - (l.first - l.firstRaw)
+}
+
 // All iterates over all types in the order of their IDs: those of the bases
 // first, and without void.
 func (v *View) All() iter.Seq[Type] {

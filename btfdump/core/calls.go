@@ -116,12 +116,7 @@ func (a *activation) callFunction(at, function int, s *state) (ok bool) {
 		if v.kind != free {
 			continue
 		}
-		s.replace(func(w value) value {
-			if w.kind == free && w.id == v.id {
-				w.width = compared
-			}
-			return w
-		})
+		s.noteComparison(v.id)
 	}
 	global := a.flow.isGlobal(function)
 	for i, exit := range callee.exits {

@@ -173,18 +173,6 @@ func (f *flow) giveUp(why string) {
 	}
 }
 
-// replace replaces values on the stack and in registers.
-func (s *state) replace(by func(value) value) {
-	for i, v := range s.registers {
-		s.registers[i] = by(v)
-	}
-	for i, v := range s.stack {
-		if w := by(v); w != v {
-			s.setSlot(i, w)
-		}
-	}
-}
-
 var emptyStack [stackSlots]value
 
 // activate follows a function, unless that was done with the same arguments. It

@@ -212,6 +212,7 @@ func TestFollowLimits(t *testing.T) {
 func FuzzFollow(f *testing.F) {
 	for _, code := range [][]Instruction{
 		{mov(1, 3), jump(jumpEQ, 1, 3, 1), bad, exit},
+		{{Opcode: classJMP | jumpGT, Dst: 5, Src: 15, Offset: 1}, bad, exit}, // a source that is not used
 		{call5(), {Opcode: classALU2 | opAnd, Dst: 0, Constant: 4}, jump(jumpNE, 0, 0, -2), exit},
 		{{Opcode: opcodeLoad64, Dst: 2, Src: 4, Constant: 1}, {}, {Opcode: opcodeCall, Src: callLocal, Constant: 1}, exit},
 		{{Opcode: classALU2 | opMov | sourceMask, Dst: 3, Src: 10}, {Opcode: classSTX | modeAtomic | 0x18, Dst: 3, Src: 1, Offset: -8, Constant: 0xf1}, exit},

@@ -40,7 +40,7 @@ func (c *comparer) match(local *spec, kind RelocationKind, candidate btfdump.Typ
 		if !ok {
 			return nil, fmt.Errorf("type %d of the kernel (%s %+.80q) has no size", id, c.target.Type(id).Kind(), c.target.Type(id).Name())
 		}
-		if len(s.raw) == maxPath {
+		if len(s.raw)+s.lost == maxPath {
 			return nil, errTooDeep
 		}
 		s.element(id, step.Index, size)
@@ -81,7 +81,9 @@ func (c *comparer) enumerator(local, s *spec) (bool, error) {
 
 // member makes the steps to the member of the same name, which may be in a
 // member without a name. The first of that name decides, also where its type is
-// another.
+// another: of the record, or of the member without a name. What is found behind
+// that has the offset of the one that did not fit added to its own, and a step
+// less is left to it, as in libbpf (bpf_core_match_member in relo_core.c).
 func (c *comparer) member(local *namedStep, s *spec, id btfdump.TypeID) (next btfdump.TypeID, ok bool, err error) {
 	t := c.target.Type(c.target.Resolve(id))
 	if !t.Kind().IsRecord() {
@@ -91,7 +93,7 @@ func (c *comparer) member(local *namedStep, s *spec, id btfdump.TypeID) (next bt
 		if err := c.spend(); err != nil {
 			return 0, false, err
 		}
-		if len(s.raw) == maxPath {
+		if len(s.raw)+s.lost == maxPath {
 			return 0, false, errTooDeep
 		}
 		m := memberOf(c.target, t, i)
@@ -105,6 +107,9 @@ func (c *comparer) member(local *namedStep, s *spec, id btfdump.TypeID) (next bt
 			type_ := c.local.Type(local.Type).Member(int(local.Index)).Type
 			if ok, err = c.fields(type_, m.Type); ok {
 				s.steps = append(s.steps, namedStep{step, m.Name})
+			} else {
+				s.raw = s.raw[:len(s.raw)-1]
+				s.lost++
 			}
 			return m.Type, ok, err
 		}

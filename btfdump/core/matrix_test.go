@@ -29,9 +29,10 @@ type matrixObject struct {
 
 // A matrixKernel is a kernel of the matrix: its BTF as a file.
 type matrixKernel struct {
-	name string
-	path string
-	view *btfdump.View
+	name    string
+	path    string
+	view    *btfdump.View
+	modules []string // files
 }
 
 // inParallel calls f for each of n on all processors.
@@ -169,7 +170,7 @@ func builtKernels(t *testing.T, order binary.AppendByteOrder) []matrixKernel {
 	t.Helper()
 	dir := t.TempDir()
 	var kernels []matrixKernel
-	all := built()
+	all := built(btftest.New)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		all[name].Order = order
 		kernels = append(kernels, newMatrixKernel(t, dir, name, all[name].Bytes()))
@@ -252,7 +253,7 @@ func (a *agreement) compare(t *testing.T, objects []matrixObject, kernels []matr
 				continue // all kernels for the first and the last one, some for each of the others
 			}
 			pairs = append(pairs, pair{&objects[i], &kernels[k]})
-			cases = append(cases, libbpftest.Case{Object: objects[i].path, BTF: kernels[k].path})
+			cases = append(cases, libbpftest.Case{Object: objects[i].path, BTF: kernels[k].path, Modules: kernels[k].modules})
 		}
 	}
 	targets := map[*matrixKernel]*core.Target{}

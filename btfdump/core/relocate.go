@@ -125,7 +125,7 @@ func (r *relocator) typeValue(kind RelocationKind, local, target *spec) (Result,
 		case TypeExists, TypeMatches:
 			return 1, nil
 		case TypeIDTarget:
-			return uint64(s.root), nil
+			return uint64(s.view.KernelID(s.root)), nil
 		}
 		size, ok := sizeOf(s.view, s.root)
 		if !ok {

@@ -22,6 +22,7 @@ type spec struct {
 	raw       []Step
 	steps     []namedStep
 	bitOffset uint64
+	lost      int // steps that are not in raw but count for maxPath: see comparer.member
 }
 
 // namedStep is a step with the name of its member or enumerator; elements have

@@ -61,6 +61,25 @@ type state struct {
 	doubt     doubts
 }
 
+// noteComparison notes for all copies of a free value that it was compared.
+func (s *state) noteComparison(id int32) {
+	for i := range s.registers {
+		if v := &s.registers[i]; v.kind == free && v.id == id {
+			v.width = compared
+		}
+	}
+	if s.stack == &emptyStack {
+		return
+	}
+	for i := range s.stack {
+		if v := &s.stack[i]; v.kind == free && v.id == id && v.width != compared {
+			w := *v
+			w.width = compared
+			s.setSlot(i, w)
+		}
+	}
+}
+
 // setSlot changes a slot of the stack.
 func (s *state) setSlot(slot int, v value) {
 	if s.stack[slot] != v {

@@ -393,19 +393,13 @@ func (a *activation) jump(at int, in Instruction, s *state) (next int, ok bool) 
 // learn notes what a comparison told of what was compared.
 func (s *state) learn(in Instruction, wide bool, y value, equal bool) {
 	x := s.registers[in.Dst]
-	refine := func(v value) {
-		if v.kind == free {
-			s.replace(func(w value) value {
-				if w.kind == free && w.id == v.id {
-					w.width = compared
-				}
-				return w
-			})
-		}
+	if x.kind == free {
+		s.noteComparison(x.id)
 	}
-	refine(x)
-	if in.Opcode&sourceMask != 0 {
-		refine(s.registers[in.Src])
+	if in.Opcode&sourceMask != 0 { // or else it has no source register, whatever the number
+		if v := s.registers[in.Src]; v.kind == free {
+			s.noteComparison(v.id)
+		}
 	}
 	if !equal || y.kind != constant || x.mayPointToStack() {
 		return

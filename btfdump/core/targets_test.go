@@ -250,11 +250,11 @@ var edits = []edit{
 	}},
 }
 
-// built are kernels that no compiler makes.
-func built() map[string]*btftest.Builder {
+// built are kernels that no compiler makes. empty starts one.
+func built(empty func() *btftest.Builder) map[string]*btftest.Builder {
 	all := map[string]*btftest.Builder{}
 	start := func(name string) *btftest.Builder {
-		b := btftest.New()
+		b := empty()
 		all[name] = b
 		return b
 	}

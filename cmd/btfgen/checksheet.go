@@ -181,14 +181,8 @@ func (s *checkSheet) printTable() {
 		cells := []tableCell{{text: "   " + row.title()}}
 		if wide {
 			for v := core.Runs; v <= core.Fails; v++ {
-				n := 0
-				for _, have := range row.verdicts {
-					if have == v {
-						n++
-					}
-				}
 				cell := tableCell{text: "·"}
-				if n > 0 {
+				if n := row.count(v); n > 0 {
 					cell = tableCell{thousands(n), verdictColours[v]}
 				}
 				cells = append(cells, cell)
@@ -209,6 +203,17 @@ func (r *checkRow) title() string {
 		return r.program + " (optional)"
 	}
 	return r.program
+}
+
+// count is on how many kernels the program has a verdict.
+func (r *checkRow) count(v core.Verdict) int {
+	n := 0
+	for _, have := range r.verdicts {
+		if have == v {
+			n++
+		}
+	}
+	return n
 }
 
 // shortKernel is a kernel's name as a column's.
@@ -344,13 +349,7 @@ func (s *checkSheet) printMarkdown() {
 		fmt.Fprintf(s.out, "| `%s` |", row.title())
 		if wide {
 			for v := core.Runs; v <= core.Fails; v++ {
-				n := 0
-				for _, have := range row.verdicts {
-					if have == v {
-						n++
-					}
-				}
-				fmt.Fprintf(s.out, " %d |", n)
+				fmt.Fprintf(s.out, " %d |", row.count(v))
 			}
 		} else {
 			for _, v := range row.verdicts {

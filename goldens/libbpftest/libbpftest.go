@@ -36,6 +36,9 @@ const LinkFlags = "BTFGEN_LIBBPF"
 type Case struct {
 	Object string // file
 	BTF    string // file of raw BTF
+	// Modules are files of raw split BTF on it, up to 16, in the order in which
+	// the kernel would list them.
+	Modules []string
 }
 
 // Outcome is what libbpf makes of a program.
@@ -134,10 +137,11 @@ func (o *Oracle) Ask(t testing.TB, cases []Case) []Answer {
 func (o *Oracle) ask(cases []Case, major, minor *int) ([]Answer, error) {
 	var in, stderr bytes.Buffer
 	for _, c := range cases {
-		if strings.ContainsAny(c.Object+c.BTF, "\t\n") {
-			return nil, fmt.Errorf("a file's name with a tab or line end: %q %q", c.Object, c.BTF)
+		files := append([]string{c.Object, c.BTF}, c.Modules...)
+		if strings.ContainsAny(strings.Join(files, ""), "\t\n") {
+			return nil, fmt.Errorf("a file's name with a tab or line end: %q", files)
 		}
-		fmt.Fprintf(&in, "%s\t%s\n", c.Object, c.BTF)
+		fmt.Fprintln(&in, strings.Join(files, "\t"))
 	}
 	cmd := exec.Command(o.path)
 	cmd.Stdin, cmd.Stderr = &in, &stderr

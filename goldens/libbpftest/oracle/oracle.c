@@ -5,6 +5,10 @@
 // that libbpf does are answered by syscall below, so that no privilege is
 // needed, and the object's own instructions are the only thing that matters.
 //
+// More files of BTF may follow on the line: of modules, split BTF on the
+// kernel's. libbpf looks at modules only if it takes the kernel's BTF from its
+// usual place, so whoever opens that place gets the file instead.
+//
 // For each line it prints, separated by tabs:
 //
 //     case    OBJECT  BTF
@@ -18,19 +22,112 @@
 #define _GNU_SOURCE
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define MAX_MODULES 16
+#define FIRST_MODULE 2 // its ID as the kernel would count BTF; the kernel's own is 1
+
+static const char *kernel; // the file that stands for the kernel's BTF; NULL: none does
+static struct module {
+	void *data;
+	unsigned size;
+} modules[MAX_MODULES];
+static unsigned module_count;
+static unsigned id_of[1024]; // by file descriptor: of BTF that libbpf got by its ID
+
+// instead returns the file to open in place of one.
+static const char *instead(const char *path)
+{
+	return kernel && path && !strcmp(path, "/sys/kernel/btf/vmlinux") ? kernel : path;
+}
+
+// The functions of libc by which versions of libbpf open that place.
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+FILE *fopen(const char *path, const char *mode) { return REAL(fopen)(instead(path), mode); }
+FILE *fopen64(const char *path, const char *mode) { return REAL(fopen64)(instead(path), mode); }
+int open(const char *path, int flags, ...)
+{
+	va_list args;
+	mode_t mode;
+
+	va_start(args, flags);
+	mode = va_arg(args, mode_t);
+	va_end(args);
+	return REAL(open)(instead(path), flags, mode);
+}
+int open64(const char *path, int flags, ...)
+{
+	va_list args;
+	mode_t mode;
+
+	va_start(args, flags);
+	mode = va_arg(args, mode_t);
+	va_end(args);
+	return REAL(open64)(instead(path), flags, mode);
+}
+int access(const char *path, int mode) { return REAL(access)(instead(path), mode); }
+int faccessat(int dir, const char *path, int mode, int flags) { return REAL(faccessat)(dir, instead(path), mode, flags); }
+
+static int new_descriptor(void) { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
+
+static int next_id(union bpf_attr *attr)
+{
+	unsigned next = attr->start_id < FIRST_MODULE ? FIRST_MODULE : attr->start_id + 1;
+
+	if (next >= FIRST_MODULE + module_count) {
+		errno = ENOENT;
+		return -1;
+	}
+	attr->next_id = next;
+	return 0;
+}
+
+static int descriptor_of(unsigned id)
+{
+	int fd = new_descriptor();
+
+	if (fd >= 0 && fd < 1024)
+		id_of[fd] = id;
+	return fd;
+}
+
+// tell fills in what libbpf asks of BTF behind a file descriptor.
+static int tell(union bpf_attr *attr)
+{
+	struct bpf_btf_info *info = (void *)(unsigned long)attr->info.info;
+	unsigned fd = attr->info.bpf_fd;
+	struct module *m;
+
+	if (fd >= 1024 || !id_of[fd]) {
+		memset(info, 0, attr->info.info_len); // not BTF of a kernel
+		return 0;
+	}
+	m = &modules[id_of[fd] - FIRST_MODULE];
+	if (info->btf && info->btf_size >= m->size)
+		memcpy((void *)(unsigned long)info->btf, m->data, m->size);
+	info->btf_size = m->size;
+	info->id = id_of[fd];
+	info->kernel_btf = 1;
+	if (info->name && info->name_len)
+		snprintf((char *)(unsigned long)info->name, info->name_len, "module%u", info->id);
+	return 0;
+}
 
 // syscall stands in for libc's. libbpf calls bpf(2) through it: whatever makes
 // something gives a file descriptor, which libbpf closes in the end.
 long syscall(long number, ...)
 {
+	union bpf_attr *attr;
 	va_list args;
 	int command;
 
@@ -40,19 +137,25 @@ long syscall(long number, ...)
 	}
 	va_start(args, number);
 	command = va_arg(args, int);
+	attr = va_arg(args, union bpf_attr *);
 	va_end(args);
 	switch (command) {
 	case BPF_MAP_CREATE:
 	case BPF_PROG_LOAD:
 	case BPF_BTF_LOAD:
-		return open("/dev/null", O_RDONLY | O_CLOEXEC);
+		return descriptor_of(0);
 	case BPF_MAP_UPDATE_ELEM:
 	case BPF_MAP_FREEZE:
 	case BPF_PROG_BIND_MAP:
 		return 0;
 	case BPF_BTF_GET_NEXT_ID:
-		errno = ENOENT; // no modules
-		return -1;
+		return next_id(attr);
+	case BPF_BTF_GET_FD_BY_ID:
+		return descriptor_of(attr->btf_id);
+	case BPF_OBJ_GET_INFO_BY_FD:
+		if (module_count)
+			return tell(attr);
+		break;
 	}
 	errno = EINVAL;
 	return -1;
@@ -109,7 +212,7 @@ static void print_code(struct bpf_program *program)
 
 static struct bpf_object *open_object(const char *path, const char *btf)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = btf);
+	LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = kernel ? NULL : btf);
 
 	clear_log();
 	return bpf_object__open_file(path, &options);
@@ -187,9 +290,27 @@ static void load(const char *path, const char *btf)
 	}
 }
 
+// read_module has a file's BTF found as a module's.
+static int read_module(const char *path)
+{
+	struct module *m = &modules[module_count];
+	struct stat info;
+	FILE *file = fopen(path, "r");
+
+	if (!file || module_count == MAX_MODULES || fstat(fileno(file), &info))
+		return -1;
+	m->size = info.st_size;
+	m->data = malloc(m->size);
+	if (!m->data || fread(m->data, 1, m->size, file) != m->size)
+		return -1;
+	fclose(file);
+	module_count++;
+	return 0;
+}
+
 int main(void)
 {
-	char *line = NULL, *btf;
+	char *line = NULL, *btf, *module, *next;
 	size_t size = 0;
 	ssize_t n;
 
@@ -204,8 +325,23 @@ int main(void)
 			return 2;
 		}
 		*btf++ = 0;
+		module = strchr(btf, '\t');
+		if (module)
+			*module++ = 0;
+		kernel = module ? btf : NULL;
+		for (; module; module = next) {
+			next = strchr(module, '\t');
+			if (next)
+				*next++ = 0;
+			if (read_module(module)) {
+				fprintf(stderr, "can't read %s\n", module);
+				return 2;
+			}
+		}
 		printf("case\t%s\t%s\n", line, btf);
 		load(line, btf);
+		while (module_count)
+			free(modules[--module_count].data);
 	}
 	free(line);
 	return fflush(stdout) || ferror(stdout) ? 1 : 0;
