@@ -2,6 +2,7 @@ package gogen
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -216,6 +217,9 @@ type slotContents struct {
 // findContents finds out what the fields of bytes hold, in one pass over the
 // members: a record can have as many of the ones as of the others.
 func (p *recordPrinter) findContents() {
+	if !slices.ContainsFunc(p.layout.slots, func(s slot) bool { return s.leaf < 0 }) {
+		return
+	}
 	p.held = append(p.held[:0], make([]slotContents, len(p.layout.slots))...)
 	for i := range p.layout.leaves {
 		if slot := p.layout.leaves[i].slot; slot >= 0 {
