@@ -404,7 +404,7 @@ func (g *pruned) bytes() ([]byte, error) {
 			return nil, fmt.Errorf("types %d and %d of the view differ and have the same hash", g.nodes[f].id, g.nodes[i].id)
 		}
 	}
-	return blob(w.order, types, w.strings), nil
+	return w.blob(types)
 }
 
 // misleads reports whether an int tells a size of pointers that is not the

@@ -12,8 +12,9 @@ import (
 // The set must hold what its types refer to, as [View.Closure] makes it, but for
 // named records: what refers to one that is not in the set refers to a forward
 // declaration. The decl_tags of types in the set come along. The error is that
-// of a set that lacks something else, or of a view with kinds that this package
-// does not know: the type IDs in those can't be found.
+// of a set that lacks something else, of a view with kinds that this package
+// does not know (the type IDs in those can't be found), or of names that share
+// their bytes as no compiler has them do.
 func (v *View) Subset(set *Set) ([]byte, error) {
 	in := func(id TypeID) bool { return set == nil || set.Has(id) }
 	w := newWriter(v)
@@ -74,7 +75,7 @@ func (v *View) Subset(set *Set) ([]byte, error) {
 	for _, id := range forward {
 		w.forward(v.Type(id))
 	}
-	return w.bytes(), nil
+	return w.bytes()
 }
 
 // Rebase returns the split view's own types as split BTF on another base: ids
@@ -108,7 +109,7 @@ func Rebase(split, base *View, ids []TypeID) ([]byte, error) {
 		}
 		w.copyType(t)
 	}
-	return w.bytes(), nil
+	return w.bytes()
 }
 
 // longType returns the ID of the first int that tells the size of a pointer, as
@@ -133,7 +134,10 @@ type writer struct {
 	strings     []byte
 	stringStart uint32            // the offset at which own strings start
 	offsets     map[string]uint32 // of each string
+	room        int               // bytes that strings may still have
 }
+
+var errStrings = formatErrorf("names start inside others so often that they would take far more room than the BTF has for them: no compiler writes such BTF")
 
 // byteOrder is what is needed of package binary's byte orders.
 type byteOrder interface {
@@ -142,7 +146,13 @@ type byteOrder interface {
 }
 
 func newWriter(v *View) *writer {
-	w := &writer{view: v, ids: make([]TypeID, v.NumTypes()), order: binary.LittleEndian, strings: []byte{0}, offsets: make(map[string]uint32)}
+	// A string that starts inside another one takes room of its own: there are
+	// none from compilers, and cilium/ebpf refuses them.
+	room := 1 << 20
+	for _, l := range v.levels {
+		room += 2 * len(l.strings)
+	}
+	w := &writer{view: v, ids: make([]TypeID, v.NumTypes()), order: binary.LittleEndian, strings: []byte{0}, offsets: make(map[string]uint32), room: room}
 	if v.top().big {
 		w.order = binary.BigEndian
 	}
@@ -163,6 +173,9 @@ func (w *writer) name(s string) uint32 {
 	offset, ok := w.offsets[s]
 	if !ok {
 		offset = w.stringStart + uint32(len(w.strings))
+		if w.room -= len(s) + 1; w.room < 0 {
+			return 0 // bytes refuses what is written
+		}
 		w.offsets[s] = offset
 		w.strings = append(append(w.strings, s...), 0)
 	}
@@ -215,20 +228,23 @@ func (w *writer) forward(t Type) {
 }
 
 // bytes returns the blob.
-func (w *writer) bytes() []byte {
-	return blob(w.order, nativeWords(w.types, w.view.top().big), w.strings)
+func (w *writer) bytes() ([]byte, error) {
+	return w.blob(nativeWords(w.types, w.view.top().big))
 }
 
-// blob puts BTF together: a header of 24 bytes, types in the given byte order,
-// strings.
-func blob(order byteOrder, types, strings []byte) []byte {
-	out := make([]byte, 0, minHeader+len(types)+len(strings))
-	out = order.AppendUint16(out, magic)
-	out = append(out, version, 0)
-	for _, word := range []int{minHeader, 0, len(types), len(types), len(strings)} {
-		out = order.AppendUint32(out, uint32(word))
+// blob puts BTF together: a header of 24 bytes, types in the blob's byte order,
+// strings. The error is that of names which take too much room.
+func (w *writer) blob(types []byte) ([]byte, error) {
+	if w.room < 0 {
+		return nil, errStrings
 	}
-	return append(append(out, types...), strings...)
+	out := make([]byte, 0, minHeader+len(types)+len(w.strings))
+	out = w.order.AppendUint16(out, magic)
+	out = append(out, version, 0)
+	for _, word := range []int{minHeader, 0, len(types), len(types), len(w.strings)} {
+		out = w.order.AppendUint32(out, uint32(word))
+	}
+	return append(append(out, types...), w.strings...), nil
 }
 
 // length returns how many bytes the type has in its blob. Its kind must be a

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -385,4 +386,36 @@ func FuzzSubset(f *testing.F) {
 			checkSubset(t, view, view.Closure(every, btfdump.PointersForward))
 		}
 	})
+}
+
+// Strings that start inside others are written in full, but not without end.
+func TestSubsetOfSharedNames(t *testing.T) {
+	subset := func(n int) ([]byte, error) {
+		b := btftest.New()
+		at := b.RawString([]byte(strings.Repeat("a", 4000) + "\x00"))
+		for i := range n {
+			b.RawWords(at+uint32(i), btftest.KindStruct<<24, 0)
+		}
+		v, err := btfdump.New(b.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.Subset(nil)
+	}
+	raw, err := subset(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := btfdump.New(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		if name := v.Type(btfdump.TypeID(i + 1)).Name(); name != strings.Repeat("a", 4000-i) {
+			t.Errorf("type %d has a name of %d bytes", i+1, len(name))
+		}
+	}
+	if raw, err := subset(4000); err == nil || !strings.Contains(err.Error(), "names start inside others") {
+		t.Errorf("%d bytes and the error %v", len(raw), err)
+	}
 }

@@ -2,6 +2,7 @@ package cgen
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strings"
 
@@ -72,7 +73,15 @@ type collection struct {
 	suffixed [2]map[string]bool // names that end in ___N, by space
 }
 
-func collect(v *btfdump.View) *collection {
+// maxNames bounds how long the names of types are together, and those of
+// enumerators, in bytes. Strings may start inside others: a blob's names can be
+// a thousand times longer than it is. Compilers write each string once.
+func maxNames(v *btfdump.View) int { return 4*v.RawLen() + 1<<20 }
+
+var errSharedNames = errors.New("its name and those before it share their bytes in the string section so often that they are far longer than the BTF: no compiler writes such BTF")
+
+func collect(v *btfdump.View) (*collection, error) {
+	room := maxNames(v)
 	c := &collection{named: make([]named, 0, v.NumTypes()/8), suffixed: [2]map[string]bool{{}, {}}}
 	var buffer [nameRoom]byte
 	for t := range v.AllOf(btfdump.KindStruct, btfdump.KindUnion, btfdump.KindEnum, btfdump.KindEnum64, btfdump.KindTypedef, btfdump.KindFwd) {
@@ -93,6 +102,9 @@ func collect(v *btfdump.View) *collection {
 			n = len(text)
 		}
 		name := text[:n]
+		if room -= n; room < 0 {
+			return nil, typeError(t, errSharedNames)
+		}
 		c.named = append(c.named, named{name: name, id: t.ID(), class: kind, fwd: t.Kind() == btfdump.KindFwd})
 		if isSuffixed(name) {
 			c.suffixed[kind.space()][name] = true
@@ -101,7 +113,7 @@ func collect(v *btfdump.View) *collection {
 			c.typedefs = append(c.typedefs, t.ID())
 		}
 	}
-	return c
+	return c, nil
 }
 
 // isSuffixed reports whether a name may end in ___N.

@@ -11,7 +11,7 @@
 //
 //   - Collecting (collect.go): one pass finds everything with a name and sorts
 //     it by name.
-//   - Equality (equal.go, hash.go): types of one name are compared by content,
+//   - Equality (equal.go, copies.go, hash.go): types of one name are compared by content,
 //     so that equal ones are declared once.
 //   - Naming (names.go, with the words that are taken in words.go): the types
 //     that remain get a name each, with a suffix such as ___2, which CO-RE

@@ -2,6 +2,7 @@ package cgen
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -35,6 +36,7 @@ func (n *naming) claimEnumerators() *claims {
 		}
 	}
 	byContent := make(map[hash]btfdump.TypeID)
+	room := maxNames(n.view)
 	var buffer [nameRoom]byte
 	for _, id := range n.all.enums {
 		t := n.view.Type(id)
@@ -58,6 +60,10 @@ func (n *naming) claimEnumerators() *claims {
 				name = nameIn(text) // no identifier, so that it is never printed
 				h = hashOf(name)
 			}
+			if room -= len(name); room < 0 {
+				c.err = typeError(t, errSharedNames)
+				return c
+			}
 			c.claim(name, h, enumeratorID{id, int32(i)})
 			if isSuffixed(name) {
 				c.suffixed[name] = true
@@ -79,37 +85,73 @@ func isBoolEnum(t btfdump.Type) bool {
 // a typedef, function or keyword owns it, and suffixes to the others. The
 // base's come before a module's, those of named enums before anonymous ones;
 // then the enum's name and contents decide.
-func (n *naming) settle(c *claims) {
-	contents := make(map[btfdump.TypeID]hash) // each enum is hashed once, however many names it shares
-	content := func(id btfdump.TypeID) hash {
-		h, ok := contents[id]
-		if !ok {
-			h = enumContent(n.view.Type(id))
-			contents[id] = h
-		}
-		return h
+func (n *naming) settle(c *claims) error {
+	rank := n.rankEnums(c)
+	type claimant struct {
+		enumeratorID
+		rank int
 	}
+	var list []claimant
 	for _, name := range slices.Sorted(maps.Keys(c.conflicts)) {
-		list := slices.DeleteFunc(c.conflicts[name], func(e enumeratorID) bool { return n.canon[e.enum] != e.enum })
-		slices.SortFunc(list, func(a, b enumeratorID) int {
-			if a.enum == b.enum {
-				return cmp.Compare(a.index, b.index)
+		list = list[:0]
+		for _, e := range c.conflicts[name] {
+			if n.canon[e.enum] == e.enum {
+				list = append(list, claimant{e, rank[e.enum]})
 			}
-			x, y := n.view.Type(a.enum), n.view.Type(b.enum)
-			return cmp.Or(
-				cmp.Compare(n.view.LevelOf(a.enum), n.view.LevelOf(b.enum)),
-				compareBool(!x.HasName(), !y.HasName()),
-				cmp.Compare(n.name(a.enum), n.name(b.enum)),
-				cmp.Compare(content(a.enum), content(b.enum)))
-		})
-		if !c.owned[name] && len(list) > 0 {
-			list = list[1:]
 		}
-		for _, e := range list {
-			n.enumerators[e] = n.free(ordinarySpace, name)
+		slices.SortFunc(list, func(a, b claimant) int {
+			return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.index, b.index))
+		})
+		if len(list) > maxSameName {
+			return typeError(n.view.Type(list[0].enum), fmt.Errorf("enumerator %.80q: %w", name, errSameEnumerator))
+		}
+		first := 0
+		if !c.owned[name] {
+			first = 1
+		}
+		for _, e := range list[min(first, len(list)):] {
+			n.enumerators[e.enumeratorID] = n.free(ordinarySpace, name)
 			n.renamedEnum[e.enum] = true
+			if n.room < 0 {
+				return typeError(n.view.Type(e.enum), errNames)
+			}
 		}
 	}
+	return nil
+}
+
+var errSameEnumerator = fmt.Errorf("more than %d that are not in equal enums have its name: no kernel has so many, so the BTF is not one of a kernel, or damaged", maxSameName)
+
+// rankEnums orders the enums that share a name with others, each once, however
+// many names it shares.
+func (n *naming) rankEnums(c *claims) map[btfdump.TypeID]int {
+	type enum struct {
+		id        btfdump.TypeID
+		level     int
+		anonymous bool
+		name      string
+		content   hash
+	}
+	rank := make(map[btfdump.TypeID]int)
+	var enums []enum
+	for _, list := range c.conflicts {
+		for _, e := range list {
+			if _, ok := rank[e.enum]; ok || n.canon[e.enum] != e.enum {
+				continue
+			}
+			rank[e.enum] = 0
+			t := n.view.Type(e.enum)
+			enums = append(enums, enum{e.enum, n.view.LevelOf(e.enum), !t.HasName(), n.name(e.enum), enumContent(t)})
+		}
+	}
+	slices.SortFunc(enums, func(a, b enum) int {
+		return cmp.Or(cmp.Compare(a.level, b.level), compareBool(a.anonymous, b.anonymous),
+			cmp.Compare(a.name, b.name), cmp.Compare(a.content, b.content))
+	})
+	for i, e := range enums {
+		rank[e.id] = i
+	}
+	return rank
 }
 
 // claims is a hash table of the names in C's ordinary name space.
@@ -124,6 +166,7 @@ type claims struct {
 	boolEnum btfdump.TypeID                    // see naming
 	kfuncs   []kfunc                           // see naming
 	suffixed map[string]bool                   // names that end in ___N
+	err      error
 }
 
 // claim is a slot of the table: free if name is 0.

@@ -204,15 +204,18 @@ func TestManyMembers(t *testing.T) {
 	}
 }
 
+// enumeratorsOfOneName adds an enum whose values have all the same name.
+func enumeratorsOfOneName(b *btftest.Builder, n int) {
+	values := make([]btftest.Enumerator, n)
+	for i := range values {
+		values[i] = btftest.Val("A", i)
+	}
+	b.Enum("e", 4, values...)
+}
+
 func TestManyEnumeratorsOfOneName(t *testing.T) {
-	const n = 1 << 18
-	text := header(t, view(t, func(b *btftest.Builder) {
-		values := make([]btftest.Enumerator, n)
-		for i := range values {
-			values[i] = btftest.Val("A", i)
-		}
-		b.Enum("e", 4, values...)
-	}), nil)
+	const n = 1024
+	text := header(t, view(t, func(b *btftest.Builder) { enumeratorsOfOneName(b, n) }), nil)
 	if want := "enum e {\n\tA = 0,\n\tA___2 = 1,\n"; !strings.Contains(text, want) {
 		t.Errorf("want %q", want)
 	}
@@ -282,6 +285,96 @@ func TestSelection(t *testing.T) {
 		if !strings.Contains(text, "\tstruct far *p;\n") {
 			t.Errorf("policy %d: the pointer is not there", policy)
 		}
+	}
+}
+
+// ends adds a string of 4000 letters, and returns where each of its ends starts.
+func ends(b *btftest.Builder) []uint32 {
+	at := b.RawString([]byte(strings.Repeat("a", 4000) + "\x00"))
+	var all []uint32
+	for i := range uint32(4000) {
+		all = append(all, at+i)
+	}
+	return all
+}
+
+// No kernel comes near the limits that these meet. Each error must name a type,
+// and tell what there is too much of.
+func TestTooMuchOfOneName(t *testing.T) {
+	for name, c := range map[string]struct {
+		build func(b *btftest.Builder)
+		typ   string
+		want  string
+	}{
+		"structs": {func(b *btftest.Builder) {
+			for i := range 1025 {
+				b.Struct("s", uint32(i))
+			}
+		}, "s", "more than 1024 different types have its name"},
+		"typedefs of each other": {func(b *btftest.Builder) {
+			id := b.Int("int", 4, btftest.Signed)
+			for range 100000 {
+				id = b.Typedef("t", id)
+			}
+		}, "t", "differ only in types that they refer to"},
+		"structs in each other": {func(b *btftest.Builder) {
+			id := b.Struct("s", 4, btftest.Field("x", b.Int("int", 4, btftest.Signed), 0))
+			for range 100000 {
+				id = b.Struct("s", 4, btftest.Field("m", id, 0))
+			}
+		}, "s", "differ only in types that they refer to"},
+		"two structs of each name, which lead to each other": {func(b *btftest.Builder) {
+			p, q := b.Struct("s", 4), b.Struct("s", 8)
+			for i := range 10000 {
+				name := fmt.Sprint("s", i)
+				p, q = b.Struct(name, 8, btftest.Field("m", b.Ptr(p), 0)), b.Struct(name, 8, btftest.Field("m", b.Ptr(q), 0))
+			}
+		}, "", "differ only in types that they refer to"},
+		"enumerators of one enum": {func(b *btftest.Builder) { enumeratorsOfOneName(b, 1025) }, "e", "enumerator \"A\": more than 1024"},
+		"enumerators of enums without a name": {func(b *btftest.Builder) {
+			for i := range 1025 {
+				b.Enum("", 4, btftest.Val("A", i))
+			}
+		}, "", "enumerator \"A\": more than 1024"},
+		"structs whose names are ends of each other": {func(b *btftest.Builder) {
+			for _, at := range ends(b) {
+				b.RawWords(at, btftest.KindStruct<<24, 0)
+			}
+		}, "", "share their bytes in the string section"},
+		"enumerators whose names are ends of each other": {func(b *btftest.Builder) {
+			var tail []uint32
+			for i, at := range ends(b) {
+				tail = append(tail, at, uint32(i))
+			}
+			b.Raw(btftest.KindEnum, "e", 4000, false, 4, tail...)
+		}, "e", "share their bytes in the string section"},
+		"long names that need suffixes": {func(b *btftest.Builder) {
+			for k := range 10 {
+				values := make([]btftest.Enumerator, 100)
+				for i := range values {
+					values[i] = btftest.Val(fmt.Sprint(strings.Repeat("n", 500), i%10), i)
+				}
+				b.Enum(fmt.Sprint("e", k), 4, values...)
+			}
+		}, "", "need a suffix each"},
+		"typedefs of one chain of qualifiers": {func(b *btftest.Builder) {
+			id := b.Int("int", 4, btftest.Signed)
+			for i := range 20000 {
+				id = b.Const(id)
+				b.Typedef(fmt.Sprint("t", i), id)
+			}
+		}, "", "the types without a name that it is made of are so many"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, err := makeHeader(view(t, c.build), nil, cgen.Options{})
+			var inside *cgen.TypeError
+			if !errors.As(err, &inside) || inside.ID == 0 || text != nil {
+				t.Fatalf("want an error about a type, have %v and %d bytes", err, len(text))
+			}
+			if c.typ != "" && inside.Name != c.typ || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("want %q about %q, have %v", c.want, c.typ, err)
+			}
+		})
 	}
 }
 

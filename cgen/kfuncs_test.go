@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -61,5 +62,32 @@ func TestKfuncsOfOldKernel(t *testing.T) {
 		if !slices.ContainsFunc(lines, regexp.MustCompile(`\b`+name+`\(`).MatchString) {
 			t.Errorf("no prototype of %s among %d", name, len(lines))
 		}
+	}
+}
+
+// Two functions of one name are told apart by their prototypes, whatever these
+// mention.
+func TestKfuncsOfOneName(t *testing.T) {
+	build := func(order []string) *btfdump.View {
+		return view(t, func(b *btftest.Builder) {
+			for _, name := range order {
+				enum := b.Enum("", 4, btftest.Val(name, 1))
+				b.DeclTag("bpf_kfunc", b.Func("f", b.FuncProto(btftest.Void, btftest.Arg("a", enum)), btftest.Global), -1)
+			}
+		})
+	}
+	var texts []string
+	for _, order := range [][]string{{"A", "B"}, {"B", "A"}} {
+		text, err := makeHeader(build(order), nil, cgen.Options{Kfuncs: true, NoProvenance: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(text))
+	}
+	if texts[0] != texts[1] {
+		t.Errorf("the order of types decides:\n%s\n%s", texts[0], texts[1])
+	}
+	if n := strings.Count(texts[0], "__weak __ksym;"); n != 1 {
+		t.Errorf("%d prototypes, want one", n)
 	}
 }

@@ -2,6 +2,7 @@ package cgen
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -32,6 +33,7 @@ type naming struct {
 	boolEnum btfdump.TypeID
 	suffixed [2]map[string]bool // names that end in ___N, by space
 	suffix   [2]map[string]int  // the last N given to a name, by space
+	room     int                // bytes that names with suffixes may still have
 	kfuncs   []kfunc            // sorted by name
 }
 
@@ -42,15 +44,20 @@ type enumeratorID struct {
 
 // newNaming finds equal types and names all of them.
 func newNaming(v *btfdump.View) (*naming, error) {
+	all, err := collect(v)
+	if err != nil {
+		return nil, err
+	}
 	n := &naming{
 		view:        v,
-		all:         collect(v),
+		all:         all,
 		canon:       make([]btfdump.TypeID, v.NumTypes()),
 		renamed:     make(map[btfdump.TypeID]string),
 		isRenamed:   v.NewSet(),
 		enumerators: make(map[enumeratorID]string),
 		renamedEnum: make(map[btfdump.TypeID]bool),
 		suffix:      [2]map[string]int{{}, {}},
+		room:        maxHeader(v),
 	}
 	n.badNames = n.all.badNames
 	for i := range n.canon {
@@ -72,29 +79,33 @@ func newNaming(v *btfdump.View) (*naming, error) {
 			groups = append(groups, run)
 		}
 	})
-	eq := equality{view: v, budget: budget(v)}
-	err := eq.refine(groups)
+	eq := equality{view: v, budget: v.RawLen() + 1<<20} // kernels need a quarter of a step a byte
+	err = eq.refine(groups)
 	enumerators := <-claimed
-	if err != nil {
+	if err = cmp.Or(enumerators.err, err); err != nil {
 		return nil, err
 	}
 	n.kfuncs = enumerators.kfuncs
 	n.suffixed = n.all.suffixed
 	maps.Copy(n.suffixed[ordinarySpace], enumerators.suffixed)
 	for _, g := range groups {
-		n.nameGroup(g, eq.label)
+		if n.nameGroup(g, &eq); n.room < 0 {
+			return nil, typeError(v.Type(g[0].id), errNames)
+		}
 	}
 	for id, first := range enumerators.same {
 		n.canon[id] = first
 	}
 	n.boolEnum = enumerators.boolEnum
-	n.settle(enumerators)
+	if err := n.settle(enumerators); err != nil {
+		return nil, err
+	}
 	return n, nil
 }
 
 // budget is how many steps the walks over all declarations may take together:
-// what a real kernel needs is about 4 a type.
-func budget(v *btfdump.View) int { return 64*v.NumTypes() + 1<<20 }
+// what a real kernel needs is about one a type.
+func budget(v *btfdump.View) int { return 16*v.NumTypes() + 1<<20 }
 
 // onlyForward handles the common run of one definition and forward
 // declarations of it, or of such declarations alone: they are all one type.
@@ -159,7 +170,7 @@ type cluster struct {
 // base's type before a module's, to a struct before a union, to the larger, to
 // that with more members, and else to the one with the smaller label. The
 // others get the suffixes ___2, ___3 and so on, which CO-RE ignores.
-func (n *naming) nameGroup(group []named, label map[btfdump.TypeID]hash) {
+func (n *naming) nameGroup(group []named, eq *equality) {
 	type key struct {
 		class class
 		label hash
@@ -169,7 +180,7 @@ func (n *naming) nameGroup(group []named, label map[btfdump.TypeID]hash) {
 	var clusters []cluster
 	for _, e := range group {
 		t := n.view.Type(e.id)
-		k := key{e.class, label[e.id], e.fwd}
+		k := key{e.class, eq.labelOf(e.id), e.fwd}
 		c := cluster{e.class, k.label, e.fwd, e.id, n.view.LevelOf(e.id), t.Size(), t.Vlen()}
 		i, ok := at[k]
 		switch {
@@ -210,7 +221,7 @@ func (n *naming) nameGroup(group []named, label map[btfdump.TypeID]hash) {
 		rank[c.id] = i
 	}
 	for _, e := range group {
-		n.canon[e.id] = canon[key{e.class, label[e.id], e.fwd}]
+		n.canon[e.id] = canon[key{e.class, eq.labelOf(e.id), e.fwd}]
 	}
 	// Declarations are visited in the order of the collection: within a name it
 	// must be that of the contents, not that of type IDs.
@@ -229,12 +240,16 @@ func compareBool(a, b bool) int {
 	return -1
 }
 
+var errNames = errors.New("its name, and those of other types, need a suffix each so often that the header would be far larger than the BTF")
+
 // free returns the name with the first suffix that nothing else has.
 func (n *naming) free(s space, name string) string {
 	for {
 		i := max(n.suffix[s][name], 1) + 1
 		n.suffix[s][name] = i
-		if candidate := name + "___" + strconv.Itoa(i); !n.suffixed[s][candidate] {
+		candidate := name + "___" + strconv.Itoa(i)
+		n.room -= len(candidate)
+		if !n.suffixed[s][candidate] {
 			n.suffixed[s][candidate] = true
 			return candidate
 		}

@@ -2,6 +2,7 @@ package cgen
 
 import (
 	"crypto/sha256"
+	"slices"
 	"sync"
 )
 
@@ -55,6 +56,9 @@ func (o *output) put(i int, chunk []byte, withDigest bool) {
 	copy(o.digests[o.first+i*sha256.Size:], digest[:])
 	o.waiting[i] = chunk
 	for o.next < len(o.waiting) && o.waiting[o.next] != nil {
+		if chunk := o.waiting[o.next]; cap(o.text)-len(o.text) < len(chunk) { // no kernel's: see Plan.sizeHint
+			o.text = slices.Grow(o.text, max(len(o.text), len(chunk))) // append would copy more often
+		}
 		o.text = append(o.text, o.waiting[o.next]...)
 		o.buffers = append(o.buffers, o.waiting[o.next][:0])
 		o.waiting[o.next] = nil

@@ -54,7 +54,7 @@ func (p *Plan) printAll(decls []Decl, o *output) error {
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	var printed atomic.Int64
-	limit := int64(p.maxHeader())
+	limit := int64(maxHeader(p.view))
 	for range min(workers, count) {
 		wg.Go(func() {
 			pr := printer{Plan: p, limit: int(limit), refs: fresh[reference](numReferences)}
@@ -146,7 +146,7 @@ func (p *printer) text(parts ...string) {
 // maxHeader bounds the text of all types, and that of all functions, in bytes.
 // A kernel's is half as long as its BTF. But names that are stored once can be
 // printed often.
-func (p *Plan) maxHeader() int { return 16*p.view.RawLen() + 32<<10 }
+func maxHeader(v *btfdump.View) int { return 6*v.RawLen() + 64<<10 }
 
 var errTooLarge = errors.New("the names and anonymous types of the BTF repeat so often that the header would be far larger than the BTF")
 

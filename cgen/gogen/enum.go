@@ -26,7 +26,7 @@ func (p *printer) enum(name string, id btfdump.TypeID, what string) {
 	p.add("\n// String returns the value's name in C, or the number if it has none.\nfunc (e ", name, ") String() string {\n")
 	seen := make(map[uint64]bool, t.NumEnumerators())
 	for i := range t.NumEnumerators() {
-		if p.tooMuch(id) {
+		if p.tooMuch(id, 0) {
 			return
 		}
 		e := t.Enumerator(i)
@@ -86,7 +86,7 @@ func (p *printer) constants(id btfdump.TypeID, typ string) {
 			p.fail(id, errBadEnumerator)
 			return
 		}
-		if p.tooMuch(id) {
+		if p.tooMuch(id, 0) {
 			return
 		}
 		start := len(p.out)
@@ -104,11 +104,12 @@ func (p *printer) constants(id btfdump.TypeID, typ string) {
 	}
 	if single {
 		start := len(p.out)
-		p.flush(columns)
-		p.out = append(p.out[:start], p.out[start+1:]...) // without the tab
+		if p.flush(id, columns); p.err == nil {
+			p.out = append(p.out[:start], p.out[start+1:]...) // without the tab
+		}
 		return
 	}
-	p.flush(columns)
+	p.flush(id, columns)
 	p.add(")\n")
 }
 

@@ -82,7 +82,7 @@ func Generate(v *btfdump.View, set *btfdump.Set, opts Options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{view: v, opts: opts, names: n, layouter: newLayouter(v), limit: 64*int64(v.RawLen()) + 1<<20}
+	p := &plan{view: v, opts: opts, names: n, layouter: newLayouter(v), limit: maxText(v)}
 	p.big = v.ByteOrder().String() == "BigEndian"
 	needed, err := p.need(set)
 	if err != nil {
@@ -91,6 +91,15 @@ func Generate(v *btfdump.View, set *btfdump.Set, opts Options) ([]byte, error) {
 	p.choose(needed)
 	return p.print()
 }
+
+// maxText bounds the text in bytes. Of kernels it is 5 times as long as the BTF,
+// of BPF programs, whose BTF is short, 10 times.
+func maxText(v *btfdump.View) int64 { return 10*int64(v.RawLen()) + 4<<20 }
+
+// maxNames bounds how long the names of types are together, and those of
+// enumerators, in bytes. Strings may start inside others: a blob's names can be
+// a thousand times longer than it is. Compilers write each string once.
+func maxNames(v *btfdump.View) int { return 4*v.RawLen() + 1<<20 }
 
 // plan is what is printed. It does not change while goroutines print.
 type plan struct {

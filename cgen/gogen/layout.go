@@ -108,10 +108,14 @@ const (
 	// maxRecord is the size in bytes from which on a record is refused: the Go
 	// compiler has a limit too, 2 GiB for 32-bit machines.
 	maxRecord = 1 << 30
+	// maxMembers is how many members a record may have: what BTF had room for
+	// before it got 24 bits for their number. In kernels it is some hundreds.
+	maxMembers = 1<<16 - 1
 )
 
 var (
 	errNesting       = fmt.Errorf("records are nested more than %d deep", maxNesting)
+	errTooMany       = fmt.Errorf("it has more than %d members: Go types are limited to that", maxMembers)
 	errTooLarge      = fmt.Errorf("it has %d bytes or more: Go types are limited to that", maxRecord)
 	errNoLayout      = errors.New("no layout was made for it")
 	errBadEnumerator = errors.New("the name of one of its enumerators is no C identifier")
@@ -126,12 +130,12 @@ type layouter struct {
 	// typedefs are the answers of lastTypedef.
 	typedefs map[btfdump.TypeID]btfdump.TypeID
 	pointer  uint32 // size in bytes
-	budget   int    // leaves that may still be made
+	budget   int    // leaves that may still be made; a member of the BTF has 12 bytes
 	depth    int
 }
 
 func newLayouter(v *btfdump.View) *layouter {
-	return &layouter{view: v, known: make([]*layout, v.NumTypes()), typedefs: make(map[btfdump.TypeID]btfdump.TypeID), pointer: uint32(v.PointerSize()), budget: 64*v.NumTypes() + v.RawLen() + 1<<16}
+	return &layouter{view: v, known: make([]*layout, v.NumTypes()), typedefs: make(map[btfdump.TypeID]btfdump.TypeID), pointer: uint32(v.PointerSize()), budget: v.RawLen()/6 + 1<<16}
 }
 
 // layout decides how Go lays out a record, and those that it holds.
@@ -150,12 +154,18 @@ func (c *layouter) layout(id btfdump.TypeID) (*layout, error) {
 	if t.Size() >= maxRecord {
 		return nil, typeError(t, fmt.Errorf("it has %d bytes: Go records are limited to %d", t.Size(), maxRecord))
 	}
+	if t.NumMembers() > maxMembers {
+		return nil, typeError(t, errTooMany)
+	}
 	if c.depth++; c.depth > maxNesting {
 		return nil, typeError(t, errNesting)
 	}
 	l := &layout{size: t.Size(), align: 1}
 	l.leaves = make([]leaf, 0, t.NumMembers())
 	err := c.flatten(l, t, t, 0, 0)
+	if err == nil && len(l.leaves) > maxMembers {
+		err = errTooMany
+	}
 	if err == nil {
 		err = l.place()
 	}
@@ -193,7 +203,7 @@ func (c *layouter) flatten(l *layout, outer, t btfdump.Type, base uint64, depth 
 		if !isIdentifier(m.Name) {
 			return fmt.Errorf("member %.80q: its name is no C identifier", m.Name)
 		}
-		if c.budget--; c.budget < 0 {
+		if c.budget -= 1 + len(m.Name)/64; c.budget < 0 {
 			return errTooMuch
 		}
 		v, err := c.value(m.Type)

@@ -2,6 +2,7 @@ package gogen
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"go/token"
 	"maps"
@@ -100,12 +101,16 @@ func newNames(v *btfdump.View, prefix string, rename map[string]string) (*names,
 	}
 	claimed := make(chan *claims)
 	go func() { claimed <- claimEnumerators(v) }()
-	all := n.candidates()
+	all, err := n.candidates()
+	if err != nil {
+		<-claimed
+		return nil, err
+	}
 	for _, name := range reserved {
 		n.taken[prefix+name] = true
 	}
 	renames := newRenamer(rename)
-	s := &signer{view: v, known: make(map[btfdump.TypeID]string)}
+	s := &signer{view: v, known: make(map[btfdump.TypeID]string), room: 32*v.RawLen() + 1<<20}
 	ambiguous := func(id btfdump.TypeID) bool { return n.goName[id] == "" }
 	var groups [][]candidate
 	bases := make(map[string]bool, len(all))
@@ -124,24 +129,38 @@ func newNames(v *btfdump.View, prefix string, rename map[string]string) (*names,
 	}
 	s.ambiguous = ambiguous
 	for _, g := range groups {
-		for _, c := range g {
-			s.sign(c.id, 0)
+		if err := s.signGroup(g); err != nil {
+			<-claimed
+			return nil, err
 		}
 	}
-	if s.err != nil {
-		<-claimed
-		return nil, s.err
+	c := <-claimed
+	if c.err != nil {
+		return nil, c.err
 	}
 	for _, g := range groups {
 		n.nameGroup(g, s, bases)
 	}
-	err := renames.types(n, all)
-	n.nameEnumerators(<-claimed, s, renames)
+	err = renames.types(n, all)
+	if err := n.nameEnumerators(c, s, renames); err != nil {
+		return nil, err
+	}
 	if err == nil {
 		err = cmp.Or(s.err, renames.finish())
 	}
 	return n, err
 }
+
+// maxSameName bounds how many different types ask for one name, and how many
+// enumerators that are not in equal enums. Kernels with all of their modules have
+// up to 50.
+const maxSameName = 1024
+
+var (
+	errSameName       = fmt.Errorf("more than %d different types ask for its name: no kernel or program has so many, so the BTF is none of a kernel or program, or damaged", maxSameName)
+	errSameEnumerator = fmt.Errorf("more than %d that are not in equal enums ask for its name: no kernel or program has so many, so the BTF is none of a kernel or program, or damaged", maxSameName)
+	errSharedNames    = errors.New("its name and those before it share their bytes in the string section so often that they are far longer than the BTF: no compiler writes such BTF")
+)
 
 // free returns the name, or if that is taken the first of name_2, name_3 and so
 // on that neither is nor is kept for another.
@@ -164,8 +183,9 @@ func (n *names) give(id btfdump.TypeID, name string) {
 
 // candidates returns the types with a name, ordered by the name that they ask
 // for.
-func (n *names) candidates() []candidate {
+func (n *names) candidates() ([]candidate, error) {
 	var all []candidate
+	room := maxNames(n.view)
 	var b []byte
 	for t := range n.view.All() {
 		r := rankOf(t)
@@ -179,13 +199,37 @@ func (n *names) candidates() []candidate {
 		if r == rankVariable && !slices.ContainsFunc(holds(n.view, t, n.maps[t.ID()]), func(h held) bool { return isNameless(n.view, h.typ) }) {
 			continue // no type is called after it
 		}
+		if room -= len(name); room < 0 {
+			return nil, typeError(t, errSharedNames)
+		}
 		b = appendCamel(b[:0], name)
 		all = append(all, candidate{string(b), name, t.ID(), r})
 	}
 	slices.SortFunc(all, func(a, b candidate) int {
 		return cmp.Or(strings.Compare(a.goName, b.goName), cmp.Compare(a.rank, b.rank), strings.Compare(a.cName, b.cName))
 	})
-	return all
+	return all, nil
+}
+
+// identity is what equal types that ask for one name have in common.
+type identity struct {
+	rank       kindRank
+	cName, sig string
+}
+
+// signGroup signs types that ask for the same name.
+func (s *signer) signGroup(g []candidate) error {
+	different := make(map[identity]bool)
+	for _, c := range g {
+		different[identity{c.rank, c.cName, s.sign(c.id, 0)}] = true
+		if s.err == nil && len(different) > maxSameName {
+			s.err = typeError(s.view.Type(c.id), errSameName)
+		}
+		if s.err != nil {
+			return s.err
+		}
+	}
+	return nil
 }
 
 // nameGroup names types that ask for the same name. It goes to the base's type
@@ -200,11 +244,7 @@ func (n *names) nameGroup(g []candidate, s *signer, bases map[string]bool) {
 			cmp.Compare(y.Size(), x.Size()), cmp.Compare(y.Vlen(), x.Vlen()), strings.Compare(a.cName, b.cName),
 			strings.Compare(s.known[a.id], s.known[b.id]))
 	})
-	type key struct {
-		rank       kindRank
-		cName, sig string
-	}
-	first := make(map[key]btfdump.TypeID)
+	first := make(map[identity]btfdump.TypeID)
 	inGroup := make(map[btfdump.TypeID]bool, len(g)) // types that are no typedefs
 	for _, c := range g {
 		if c.rank != rankTypedef {
@@ -216,7 +256,7 @@ func (n *names) nameGroup(g []candidate, s *signer, bases map[string]bool) {
 			if (c.rank == rankTypedef) != typedefs {
 				continue
 			}
-			k := key{c.rank, c.cName, s.known[c.id]}
+			k := identity{c.rank, c.cName, s.known[c.id]}
 			if same, ok := first[k]; ok {
 				n.canon[c.id] = n.canonical(same)
 				continue
@@ -259,6 +299,7 @@ type claims struct {
 	conflicts map[string][]enumeratorID
 	enums     []btfdump.TypeID // those without a name
 	typedefs  map[btfdump.TypeID][]btfdump.TypeID
+	err       error
 }
 
 // claimEnumerators collects the names of all enumerators. It runs beside the
@@ -274,6 +315,7 @@ func claimEnumerators(v *btfdump.View) *claims {
 		typedefs:  make(map[btfdump.TypeID][]btfdump.TypeID),
 	}
 	var b []byte
+	room := maxNames(v)
 	for t := range v.All() {
 		switch k := t.Kind(); {
 		case k == btfdump.KindTypedef:
@@ -291,6 +333,10 @@ func claimEnumerators(v *btfdump.View) *claims {
 			name := t.Enumerator(i).Name
 			if !isIdentifier(name) {
 				continue // refused where it is printed
+			}
+			if room -= len(name); room < 0 {
+				c.err = typeError(t, errSharedNames)
+				return c
 			}
 			b = appendCamel(b[:0], name)
 			e := enumeratorID{t.ID(), i}
@@ -310,7 +356,7 @@ func claimEnumerators(v *btfdump.View) *claims {
 
 // nameEnumerators decides which enumerators don't get the name they ask for:
 // those whose name a type has, and all but the first of several.
-func (n *names) nameEnumerators(c *claims, s *signer, r *renamer) {
+func (n *names) nameEnumerators(c *claims, s *signer, r *renamer) error {
 	bySignature := make(map[string]btfdump.TypeID)
 	for _, id := range c.enums {
 		sig := s.enum(n.view.Type(id))
@@ -336,6 +382,10 @@ func (n *names) nameEnumerators(c *claims, s *signer, r *renamer) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.conflicts)) {
 		list := slices.DeleteFunc(c.conflicts[name], func(e enumeratorID) bool { return n.canonical(e.enum) != e.enum })
+		if len(list) > maxSameName {
+			e := list[0]
+			return typeError(n.view.Type(e.enum), fmt.Errorf("enumerator %.80q: %w", n.view.Type(e.enum).Enumerator(e.index).Name, errSameEnumerator))
+		}
 		type sortable struct {
 			enumeratorID
 			level int
@@ -368,6 +418,7 @@ func (n *names) nameEnumerators(c *claims, s *signer, r *renamer) {
 		}
 	}
 	r.enumerators(n, c)
+	return nil
 }
 
 func (c *claims) has(name string) bool {

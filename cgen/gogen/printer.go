@@ -2,6 +2,7 @@ package gogen
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -19,6 +20,8 @@ type printer struct {
 	guards  []byte
 	helpers helpers
 	err     error
+	counted int            // bytes of out and guards that plan.printed has
+	held    []slotContents // of the current record's slots
 	used    map[string]int // names in the current record, and which number to try behind each
 	leaves  []string       // Go names of the current record's leaves
 	sites   []site         // types without a name in C that wait to be printed
@@ -35,37 +38,43 @@ type site struct {
 }
 
 func newPrinter(p *plan) *printer {
-	return &printer{plan: p, used: make(map[string]int), bool_: p.helper("Bool"), ptr: p.helper("Ptr")}
+	return &printer{plan: p, out: make([]byte, 0, 256<<10), guards: make([]byte, 0, 64<<10), used: make(map[string]int), bool_: p.helper("Bool"), ptr: p.helper("Ptr")}
 }
 
 func (p *plan) helper(name string) string { return helperName(p.opts.Prefix, name) }
 
 // chunk prints units.
 func (p *printer) chunk(units []unit) part {
-	p.out, p.guards = make([]byte, 0, 256<<10), make([]byte, 0, 64<<10)
+	p.out, p.guards, p.counted = p.out[:0], p.guards[:0], 0
 	p.helpers, p.err = 0, nil
 	for _, u := range units {
-		before := len(p.out)
 		p.unit(u)
+		if p.err == nil {
+			p.count(u.id, 0)
+		}
 		if p.err != nil {
 			return part{err: p.err}
 		}
-		p.count(u.id, len(p.out)-before)
 	}
-	return part{text: p.out, guards: p.guards, helpers: p.helpers}
+	return part{text: bytes.Clone(p.out), guards: bytes.Clone(p.guards), helpers: p.helpers}
 }
 
-// count keeps the output within its limit.
-func (p *printer) count(id btfdump.TypeID, n int) {
-	if p.printed.Add(int64(n)) > p.limit {
+// count keeps the output, and more bytes that are to come, within its limit.
+func (p *printer) count(id btfdump.TypeID, more int) {
+	n := len(p.out) + len(p.guards) - p.counted
+	p.counted += n
+	if p.printed.Add(int64(n+more)) > p.limit {
 		p.fail(id, errTooMuch)
 	}
 }
 
-// tooMuch ends a declaration that alone is over the limit: names stored once can
-// be printed often.
-func (p *printer) tooMuch(id btfdump.TypeID) bool {
-	if int64(len(p.out)+len(p.rows.text)+len(p.guards)) > p.limit {
+// tooMuch ends a declaration that takes the output over its limit, where more
+// bytes follow: names stored once can be printed often.
+func (p *printer) tooMuch(id btfdump.TypeID, more int) bool {
+	if n := len(p.out); n > 1<<20 && cap(p.out)-n < 4<<10 {
+		p.out = slices.Grow(p.out, n) // append would copy more often
+	}
+	if p.printed.Load()+int64(len(p.out)+len(p.rows.text)+len(p.guards)-p.counted+more) > p.limit {
 		p.fail(id, errTooMuch)
 	}
 	return p.err != nil
@@ -223,14 +232,23 @@ func (p *printer) cell(start int) {
 	p.out = p.out[:start]
 }
 
-// flush prints rows of n cells. The last cell of each must not be empty.
-func (p *printer) flush(n int) {
+// flush prints rows of n cells. The last cell of each must not be empty. A long
+// name in one row makes all of them long.
+func (p *printer) flush(id btfdump.TypeID, n int) {
 	r := &p.rows
 	var width [4]int
 	start := 0
 	for i, end := range r.ends {
 		width[i%n] = max(width[i%n], end-start)
 		start = end
+	}
+	columns := 0
+	for _, w := range width[:n-1] {
+		columns += w
+	}
+	if p.tooMuch(id, columns*len(r.ends)/n) {
+		r.text, r.ends = r.text[:0], r.ends[:0]
+		return
 	}
 	start = 0
 	for i, end := range r.ends {

@@ -51,9 +51,14 @@ var outOfProportion = map[string]struct {
 		for i := range many {
 			b.Typedef("t", b.Array(u, u, uint32(i)))
 		}
-	}, ""},
+	}, "more than 1024 different types"},
 	"structs of one name": {func(b *btftest.Builder) {
 		for i := range many {
+			b.Struct("s", uint32(i))
+		}
+	}, "more than 1024 different types"},
+	"as many structs of one name as there may be": {func(b *btftest.Builder) {
+		for i := range 1024 {
 			b.Struct("s", uint32(i))
 		}
 	}, ""},
@@ -61,14 +66,14 @@ var outOfProportion = map[string]struct {
 		for i := range many {
 			b.Enum(fmt.Sprint("e", i), 4, btftest.Val("A", i))
 		}
-	}, ""},
+	}, "enumerator \"A\": more than 1024"},
 	"enumerators of one name in one enum": {func(b *btftest.Builder) {
 		values := make([]btftest.Enumerator, many)
 		for i := range values {
 			values[i] = btftest.Val("A", i)
 		}
 		b.Enum("e", 4, values...)
-	}, ""},
+	}, "enumerator \"A\": more than 1024"},
 	"qualifiers of each other, and members with them": {func(b *btftest.Builder) {
 		id := b.Int("int", 4, btftest.Signed)
 		for range many {
@@ -110,6 +115,75 @@ var outOfProportion = map[string]struct {
 		}
 		b.Struct("s", 128, btftest.Field(name, id, 0))
 	}, "far larger than the BTF"},
+	"members that each need bytes of their own": {func(b *btftest.Builder) {
+		u := b.Int("int", 4, btftest.Signed)
+		members := make([]btftest.Member, 2*many)
+		for i := range members {
+			members[i] = btftest.Field(fmt.Sprint("m", i), u, uint32(8+40*i))
+		}
+		b.Struct("s", 10*many+1, members...)
+	}, "far larger than the BTF"},
+	"more members than a record may have": {func(b *btftest.Builder) {
+		u := b.Int("char", 1, btftest.Signed)
+		members := make([]btftest.Member, 1<<16)
+		for i := range members {
+			members[i] = btftest.Field(fmt.Sprint("m", i), u, uint32(8*i))
+		}
+		b.Struct("s", 1<<16, members...)
+	}, "more than 65535 members"},
+	"a long name among short ones": {func(b *btftest.Builder) {
+		u := b.Int("int", 4, btftest.Signed)
+		members := make([]btftest.Member, many)
+		for i := range members {
+			members[i] = btftest.Field(fmt.Sprint("m", i), u, uint32(32*i))
+		}
+		members[0].Name = strings.Repeat("n", 4000)
+		b.Struct("s", 4*many, members...)
+	}, "far larger than the BTF"},
+	"a long enumerator among short ones": {func(b *btftest.Builder) {
+		values := make([]btftest.Enumerator, many)
+		for i := range values {
+			values[i] = btftest.Val(fmt.Sprint("A", i), i)
+		}
+		values[0].Name = strings.Repeat("n", 4000)
+		b.Enum("e", 4, values...)
+	}, "far larger than the BTF"},
+	"arrays of arrays": {func(b *btftest.Builder) {
+		u := b.Int("int", 4, btftest.Signed)
+		id := u
+		for range 60 {
+			id = b.Array(id, u, 1)
+		}
+		members := make([]btftest.Member, many)
+		for i := range members {
+			members[i] = btftest.Field(fmt.Sprint("m", i), id, uint32(32*i))
+		}
+		b.Struct("s", 4*many, members...)
+	}, "far larger than the BTF"},
+	"maps of one type with many members": {func(b *btftest.Builder) {
+		u := b.Int("int", 4, btftest.Signed)
+		members := make([]btftest.Member, many)
+		for i := range members {
+			members[i] = btftest.Field(fmt.Sprint("m", i), u, uint32(32*i))
+		}
+		s := b.Struct("s", 4*many, members...)
+		vars := make([]btftest.SecVar, many)
+		for i := range vars {
+			vars[i] = btftest.SecVar{Type: b.Var(fmt.Sprint("v", i), s, btftest.Global), Offset: uint32(i), Size: 1}
+		}
+		b.Datasec(".maps", many, vars...)
+	}, ""},
+	"members of one record in many others": {func(b *btftest.Builder) {
+		u := b.Int("char", 1, btftest.Signed)
+		members := make([]btftest.Member, many)
+		for i := range members {
+			members[i] = btftest.Field(fmt.Sprint("m", i), u, uint32(8*i))
+		}
+		s := b.Struct("", many, members...)
+		for i := range many {
+			b.Struct(fmt.Sprint("s", i), many, btftest.Field("", s, 0))
+		}
+	}, "far larger than the BTF"},
 	"enumerators whose names are ends of each other": {func(b *btftest.Builder) {
 		const n = 4000
 		at := suffixes(b, n)
@@ -118,7 +192,7 @@ var outOfProportion = map[string]struct {
 			tail = append(tail, at+i, i)
 		}
 		b.Raw(btftest.KindEnum, "e", n, false, 4, tail...)
-	}, "far larger than the BTF"},
+	}, "share their bytes in the string section"},
 }
 
 func TestOutOfProportion(t *testing.T) {

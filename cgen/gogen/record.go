@@ -2,6 +2,7 @@ package gogen
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -71,7 +72,7 @@ func (p *printer) record(name string, id btfdump.TypeID, what string, depth int)
 	r := &recordPrinter{printer: p, layout: l, name: name, id: id}
 	r.declare(what)
 	for i := range l.leaves {
-		if p.tooMuch(id) {
+		if p.tooMuch(id, 0) {
 			return
 		}
 		f := &l.leaves[i]
@@ -118,9 +119,10 @@ func (p *recordPrinter) declare(what string) {
 	p.head()
 	p.guards = append(append(append(p.guards, "\t_ = -(unsafe.Sizeof("...), p.name...), "{}) - "...)
 	p.guards = append(strconv.AppendUint(p.guards, uint64(l.size), 10), ")\n"...)
+	p.findContents()
 	end := uint32(0)
 	for i := range l.slots {
-		if p.tooMuch(p.id) {
+		if p.tooMuch(p.id, 0) {
 			break
 		}
 		s := &l.slots[i]
@@ -152,7 +154,7 @@ func (p *recordPrinter) declare(what string) {
 		p.guards = append(strconv.AppendUint(p.guards, uint64(s.off), 10), ")\n"...)
 	}
 	p.padding(end, l.size)
-	p.flush(3)
+	p.flush(p.id, 3)
 	p.add("}\n")
 }
 
@@ -206,27 +208,44 @@ func (p *recordPrinter) padding(from, to uint32) {
 // maxListed is how many members the comment of a field of bytes names.
 const maxListed = 6
 
+// slotContents is which members lie in a field of bytes.
+type slotContents struct {
+	count int32
+	first [maxListed]int32
+}
+
+// findContents finds out what the fields of bytes hold, in one pass over the
+// members: a record can have as many of the ones as of the others.
+func (p *recordPrinter) findContents() {
+	if !slices.ContainsFunc(p.layout.slots, func(s slot) bool { return s.leaf < 0 }) {
+		return
+	}
+	p.held = append(p.held[:0], make([]slotContents, len(p.layout.slots))...)
+	for i := range p.layout.leaves {
+		if slot := p.layout.leaves[i].slot; slot >= 0 {
+			c := &p.held[slot]
+			if c.count < maxListed {
+				c.first[c.count] = int32(i)
+			}
+			c.count++
+		}
+	}
+}
+
 // contents lists the members that lie in a field of bytes.
 func (p *recordPrinter) contents(slot int) {
-	n := 0
-	for i := range p.layout.leaves {
-		f := &p.layout.leaves[i]
-		if int(f.slot) != slot {
-			continue
-		}
-		if n++; n > maxListed {
-			continue
-		}
-		if n == 1 {
+	c := &p.held[slot]
+	for i, leaf := range c.first[:min(c.count, maxListed)] {
+		if i == 0 {
 			p.add(", through methods: ")
 		} else {
 			p.add(", ")
 		}
-		p.add(f.name)
+		p.add(p.layout.leaves[leaf].name)
 	}
-	if n > maxListed {
+	if c.count > maxListed {
 		p.add(" and ")
-		p.num(uint64(n - maxListed))
+		p.num(uint64(c.count - maxListed))
 		p.add(" more")
 	}
 }
@@ -259,6 +278,9 @@ func (p *recordPrinter) codec() {
 	}
 	p.add("\n// swapBytes turns the byte order of all fields that are no bytes.\nfunc (x *", p.name, ") swapBytes() {\n")
 	for i := range p.layout.slots {
+		if p.tooMuch(p.id, 0) {
+			return
+		}
 		if s := &p.layout.slots[i]; s.leaf >= 0 {
 			p.swap("x."+p.leaves[s.leaf], &p.layout.leaves[s.leaf].value, 1)
 		}

@@ -16,6 +16,7 @@ type signer struct {
 	view      *btfdump.View
 	known     map[btfdump.TypeID]string // signatures: hashes, which need no room
 	ambiguous func(btfdump.TypeID) bool
+	room      int // bytes that may still be hashed
 	err       error
 }
 
@@ -38,6 +39,9 @@ func (s *signer) sign(id btfdump.TypeID, depth int) string {
 		b = append(b, k.String()...)
 		b = strconv.AppendUint(b, uint64(t.Size()), 10)
 		for _, m := range t.Members() {
+			if s.tooMuch(t, len(b)) {
+				return ""
+			}
 			b = append(b, ';')
 			b = append(b, m.Name...)
 			b = append(b, '@')
@@ -51,9 +55,28 @@ func (s *signer) sign(id btfdump.TypeID, depth int) string {
 	default:
 		b = s.reference(b, t.Ref(), depth+1)
 	}
+	return s.note(t, b)
+}
+
+// note remembers the signature of a type, of which b says what its declaration
+// does.
+func (s *signer) note(t btfdump.Type, b []byte) string {
+	if s.tooMuch(t, len(b)) {
+		return ""
+	}
+	s.room -= len(b)
 	sum := sha256.Sum256(b)
-	s.known[id] = string(sum[:])
-	return s.known[id]
+	s.known[t.ID()] = string(sum[:])
+	return s.known[t.ID()]
+}
+
+// tooMuch reports whether there is no room for the n bytes that say what a type's
+// declaration does.
+func (s *signer) tooMuch(t btfdump.Type, n int) bool {
+	if n > s.room && s.err == nil {
+		s.err = typeError(t, errTooMuch)
+	}
+	return s.err != nil
 }
 
 // reference appends what a declaration says about a type that it uses.
@@ -92,13 +115,14 @@ func (s *signer) enum(t btfdump.Type) string {
 	b = strconv.AppendUint(b, uint64(t.Size()), 10)
 	b = strconv.AppendBool(b, t.Signed())
 	for i := range t.NumEnumerators() {
+		if s.tooMuch(t, len(b)) {
+			return ""
+		}
 		e := t.Enumerator(i)
 		b = append(b, ';')
 		b = append(b, e.Name...)
 		b = append(b, '=')
 		b = strconv.AppendUint(b, e.Value, 16)
 	}
-	sum := sha256.Sum256(b)
-	s.known[t.ID()] = string(sum[:])
-	return s.known[t.ID()]
+	return s.note(t, b)
 }

@@ -24,6 +24,10 @@ type held struct {
 	typ    btfdump.TypeID
 }
 
+// maxMapMembers bounds how many members the definition of a map has: libbpf knows
+// some 15.
+const maxMapMembers = 100
+
 // holds returns what a variable holds: one type, or a map's key and value. Only
 // records and enums count, and of an array its element.
 func holds(v *btfdump.View, variable btfdump.Type, isMap bool) []held {
@@ -31,7 +35,11 @@ func holds(v *btfdump.View, variable btfdump.Type, isMap bool) []held {
 		return appendHeld(nil, v, held{typ: variable.Ref()})
 	}
 	var found []held
-	for _, m := range v.Type(v.Resolve(variable.Ref())).Members() {
+	definition := v.Type(v.Resolve(variable.Ref()))
+	if definition.NumMembers() > maxMapMembers {
+		return nil // many variables can have that type
+	}
+	for _, m := range definition.Members() {
 		p := v.Type(v.Resolve(m.Type))
 		switch {
 		case p.Kind() != btfdump.KindPtr:
