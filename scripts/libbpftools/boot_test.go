@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"maps"
 	"os"
@@ -96,5 +97,17 @@ func TestVmlinuz(t *testing.T) {
 	}
 	if _, err := vmlinuz(t.Context(), "/dev/null"); err == nil {
 		t.Error("no error for what is no package")
+	}
+}
+
+func TestRefusedProgram(t *testing.T) {
+	for text, want := range map[string]string{
+		"program trace_open: load program: permission denied: R1 invalid": "trace_open",
+		"map start: map create: invalid argument":                         "",
+		"can't load program x: y":                                         "",
+	} {
+		if got := refusedProgram(errors.New(text)); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
 	}
 }
