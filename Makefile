@@ -18,10 +18,10 @@ KERNELS     ?= *
 CLANG       ?=
 EACH        ?= 24
 
-.PHONY: help build vmlinux.h tools test lint cross goldens generate generate-check fuzz bench bench-check bench-core bench-packages bench-verify corpus corpus-verify corpus-packages libbpf-tools clean
+.PHONY: help build vmlinux.h tools test lint cross goldens generate generate-check fuzz bench bench-check bench-core bench-packages bench-verify corpus corpus-verify corpus-packages libbpf-tools libbpf-tools-table clean
 
 help: ## list what can be made
-	@sed -n 's/^\([a-z.-]*\):.*## /\1	/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z.-]*\):.*## /\1	/p' Makefile | expand -t 20
 
 build: ## build bin/btfgen (VERSION=v1.2.3 gives it a version)
 	go build $(GOFLAGS_BUILD) -o bin/btfgen ./cmd/btfgen
@@ -94,8 +94,11 @@ corpus-verify: build ## verify the headers of those kernels and their modules (K
 corpus-packages: build ## compare what btfgen reads from those kernels' packages with what other tools do (KERNELS=)
 	go run ./scripts/corpus -packages -btfgen bin/btfgen -kernels '$(KERNELS)' "$$(scripts/corpus.sh path)"
 
-libbpf-tools: ## download the BPF objects of bcc's libbpf-tools, some 70
+libbpf-tools: ## download the BPF objects of bcc's libbpf-tools, some 70, and their sources
 	scripts/libbpf-tools.sh fetch
+
+libbpf-tools-table: ## compile, slim, minimise, check and load those (KERNELS='6.1* 7.*' of make corpus, else goldens/corpus; BOOT=1 starts them in qemu)
+	@scripts/libbpf-tools.sh table -kernels '$(filter-out *,$(KERNELS))' $(if $(CLANG),-clang $(CLANG)) $(if $(BOOT),-boot)
 
 clean: ## remove what was built
 	rm -rf bin build vmlinux.h

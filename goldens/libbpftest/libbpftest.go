@@ -12,6 +12,7 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -71,10 +72,20 @@ func (o *Oracle) AtLeast(major, minor int) bool {
 // Build compiles the program. It fails the test if that isn't possible.
 func Build(t testing.TB) *Oracle {
 	t.Helper()
-	dir := t.TempDir()
+	o, err := New(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("libbpf %d.%d", o.Major, o.Minor)
+	return o
+}
+
+// New is Build for programs beside the tests. What it compiles stays in dir,
+// and has to be there as long as the oracle is asked.
+func New(dir string) (*Oracle, error) {
 	file := filepath.Join(dir, "oracle.c")
 	if err := os.WriteFile(file, source, 0o600); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	compiler := ""
 	for _, name := range []string{"cc", "gcc", "clang"} {
@@ -84,7 +95,7 @@ func Build(t testing.TB) *Oracle {
 		}
 	}
 	if compiler == "" {
-		t.Fatal("no C compiler found: install one (Debian: apt install gcc)")
+		return nil, errors.New("no C compiler found: install one (Debian: apt install gcc)")
 	}
 	o := &Oracle{path: filepath.Join(dir, "oracle")}
 	link := []string{"-lbpf"}
@@ -93,19 +104,27 @@ func Build(t testing.TB) *Oracle {
 	}
 	args := append([]string{"-O1", "-Wall", "-o", o.path, file}, link...)
 	if out, err := exec.Command(compiler, args...).CombinedOutput(); err != nil {
-		t.Fatalf("%s can't build the program that asks libbpf (it needs libbpf's headers and library; Debian: apt install gcc libc6-dev libbpf-dev): %v\n%s", compiler, err, out)
+		return nil, fmt.Errorf("%s can't build the program that asks libbpf (it needs libbpf's headers and library; Debian: apt install gcc libc6-dev libbpf-dev): %w\n%s", compiler, err, out)
 	}
 	if _, err := o.ask(nil, &o.Major, &o.Minor); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	t.Logf("libbpf %d.%d", o.Major, o.Minor)
-	return o
+	return o, nil
 }
 
 // Ask has libbpf load each case's object, on all processors. The answers are in
 // the order of the cases.
 func (o *Oracle) Ask(t testing.TB, cases []Case) []Answer {
 	t.Helper()
+	answers, err := o.Answers(cases)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answers
+}
+
+// Answers is Ask for programs beside the tests.
+func (o *Oracle) Answers(cases []Case) ([]Answer, error) {
 	workers := min(runtime.GOMAXPROCS(0), len(cases))
 	parts := make([][]Answer, workers)
 	errs := make([]error, workers)
@@ -121,16 +140,14 @@ func (o *Oracle) Ask(t testing.TB, cases []Case) []Answer {
 		})
 	}
 	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			t.Fatal(err)
-		}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
 	answers := make([]Answer, len(cases))
 	for i := range answers {
 		answers[i] = parts[i%workers][i/workers]
 	}
-	return answers
+	return answers, nil
 }
 
 // ask runs the program once.

@@ -1,22 +1,53 @@
-// Command libbpftools takes BPF objects out of programs that carry them, as
-// bcc's libbpf-tools do: scripts/libbpf-tools.sh runs it.
+// Command libbpftools tries btfgen on bcc's libbpf-tools, BPF programs that
+// people run: scripts/libbpf-tools.sh runs it.
+//
+//	libbpftools extract DIRECTORY PROGRAM...
+//	libbpftools table [FLAG]... [KERNEL]...
+//	libbpftools load OBJECT...
+//
+// Extract takes BPF objects out of programs that carry them. Table compiles the
+// tools' sources with btfgen's headers of some kernels, and tells what becomes
+// of each there. Load loads programs into the running kernel, and prints what it
+// says; as the first process of a machine it loads what stands beside it.
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"log"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 )
 
+const usage = "usage: libbpftools extract DIRECTORY PROGRAM... | load OBJECT... | table [FLAG]... [KERNEL]..., of which table -h tells more"
+
 func main() {
-	if len(os.Args) < 3 {
-		fmt.Fprintln(os.Stderr, "usage: libbpftools DIRECTORY PROGRAM...")
-		os.Exit(2)
+	log.SetFlags(0)
+	log.SetPrefix("libbpftools: ")
+	if os.Getpid() == 1 && os.Args[0] == "/init" { // as the kernel calls it
+		firstProcess()
 	}
-	if err := extract(os.Args[1], os.Args[2:]); err != nil {
-		fmt.Fprintln(os.Stderr, "libbpftools:", err)
-		os.Exit(1)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		log.Fatal(err)
 	}
+}
+
+func run(ctx context.Context, args []string) error {
+	switch {
+	case len(args) >= 3 && args[0] == "extract":
+		return extract(args[1], args[2:])
+	case len(args) >= 1 && args[0] == "table":
+		return table(ctx, args[1:])
+	case len(args) >= 2 && args[0] == "load":
+		return printLoads(os.Stdout, args[1:])
+	}
+	return errors.New(usage)
 }
 
 // extract writes the objects of each program to dir, as NAME.bpf.o; where a
