@@ -70,6 +70,8 @@ var (
 	// chainKinds have exactly one reference and no members, so that cycles
 	// among them alone describe no type.
 	chainKinds = modifierKinds | kinds(KindPtr, KindArray)
+	// shortKinds have nothing behind the 12 bytes that every type has.
+	shortKinds = kinds(KindPtr, KindFwd, KindTypedef, KindVolatile, KindConst, KindRestrict, KindFunc, KindFloat, KindTypeTag)
 	// symbolKinds name or annotate things; they are no types of a value.
 	symbolKinds = kinds(KindFunc, KindVar, KindDatasec, KindDeclTag)
 	// unsizedKinds have no size: they can't be a member or an element.

@@ -282,6 +282,18 @@ func (c *checker) resolveChains() error {
 			continue
 		}
 		id := c.firstRaw + TypeID(i)
+		if resolved[i] != unresolved {
+			continue
+		}
+		// Most refer to a type of which the answer is known already.
+		words := c.level.types[c.offsets[i]:][:12]
+		if at := TypeID(binary.LittleEndian.Uint32(words[8:])) - c.firstRaw; k != KindArray && at < TypeID(len(resolved)) && !symbolKinds.has(kinds[at]) && resolved[at] != unresolved {
+			resolved[i] = id
+			if modifierKinds.has(k) {
+				resolved[i] = resolved[at]
+			}
+			continue
+		}
 		// Walk to where the answer is known …
 		chain = chain[:0]
 		for id >= c.firstRaw && c.resolved[id-c.firstRaw] == unresolved {
