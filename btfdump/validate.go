@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"sync/atomic"
 )
 
 // validate checks all types of a level, once: what passes can be decoded by
@@ -21,31 +22,68 @@ func (l *level) validate() error {
 	return c.byValueCycles()
 }
 
-// types checks every type of the level, one half of them beside the other, and
-// returns the error of the first that fails.
+// typesParts is how many parts the types are checked in: enough that two cores
+// end together, whatever else they have to do.
+const typesParts = 16
+
+// types checks every type of the level, on two cores, and returns the error of
+// the first that fails.
 func (c *checker) types() error {
-	half, _ := slices.BinarySearch(c.offsets, uint32(len(c.level.types)/2)) // by bytes: records are long
-	run := func(part *checker, from, to int) error {
-		offsets, kinds := part.offsets, part.kinds
-		for i := from; i < to; i++ {
-			off := offsets[i]
-			if kinds[i] == KindFunc && part.isPlainFunc(off) {
-				continue // as half of a kernel's types are
-			}
-			if err := part.check(Type{level: part.level, off: off, info: part.word(off + 4), id: part.firstRaw + TypeID(i)}); err != nil {
-				return err
+	var next atomic.Int32
+	var parts [typesParts]checker
+	var errs [typesParts]error
+	work := func() {
+		for i := next.Add(1) - 1; i < typesParts; i = next.Add(1) - 1 {
+			parts[i] = *c
+			if errs[i] = parts[i].part(c.partStart(i), c.partStart(i+1)); errs[i] != nil {
+				next.Store(typesParts) // those before this one have been begun
 			}
 		}
-		return nil
 	}
-	first, second := *c, *c
-	other := make(chan error, 1)
-	go func() { other <- run(&second, half, len(c.offsets)) }()
-	err := cmp.Or(run(&first, 0, half), <-other)
-	c.inner = append(first.inner, second.inner...)
-	c.plain = !c.legacyBitfields && !first.emptyName && !second.emptyName
-	return err
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		work()
+	}()
+	work()
+	<-done
+	c.plain = !c.legacyBitfields
+	for i := range parts {
+		c.inner = append(c.inner, parts[i].inner...)
+		c.plain = c.plain && !parts[i].emptyName
+	}
+	return cmp.Or(errs[:]...)
 }
+
+// partStart returns the index of a part's first type. Parts have the same number
+// of bytes: records are long.
+func (c *checker) partStart(i int32) int {
+	at := uint64(len(c.level.types)) * uint64(i) / typesParts
+	index, _ := slices.BinarySearch(c.offsets, uint32(at))
+	return index
+}
+
+// part checks some of the types.
+func (c *checker) part(from, to int) error {
+	offsets, kinds := c.offsets, c.kinds
+	for i := from; i < to; i++ {
+		off := offsets[i]
+		switch k := kinds[i]; {
+		case k == KindFunc && c.isPlainFunc(off): // half of a kernel's types
+			continue
+		case nameOnlyKinds.has(k) && c.isString(c.word(off)): // half of the others
+			continue
+		}
+		if err := c.check(Type{level: c.level, off: off, info: c.word(off + 4), id: c.firstRaw + TypeID(i)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// nameOnlyKinds are those of which nothing but the name is left to be checked
+// once chains have been resolved.
+var nameOnlyKinds = chainKinds&^kinds(KindArray) | kinds(KindFwd)
 
 // typeRaw returns a type by the ID that the blob itself counts.
 func (l *level) typeRaw(id TypeID) Type {
