@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"sync/atomic"
 )
 
 // An input is the content of a file or of a container: bytes that can be read
@@ -101,33 +102,40 @@ func (in *input) bytes(b *budget) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %d bytes would have to be in memory, more than the limit of %d; --max-size raises it", ErrTooLarge, in.size, b.maxSize)
 	}
 	data := make([]byte, in.size)
-	if n, err := readHalves(in.at, data); n < len(data) {
+	if n, err := readParts(in.at, data); n < len(data) {
 		return nil, cut(int64(n), in.size, err)
 	}
 	in.at = memory(data)
 	return data, nil
 }
 
-// readHalves fills data, the second half beside the first: most of the time goes
-// into touching fresh memory, which two cores do in half of it. It returns how
-// many bytes were read from the start on.
-func readHalves(from io.ReaderAt, data []byte) (int, error) {
-	half := len(data) / 2
-	type result struct {
-		n   int
-		err error
+// readParts fills data, on two cores: most of the time goes into touching fresh
+// memory, which those do in half of it. It returns how many bytes were read from
+// the start on.
+func readParts(from io.ReaderAt, data []byte) (int, error) {
+	const size = 256 << 10
+	count := (len(data) + size - 1) / size
+	read, errs := make([]int, count), make([]error, count)
+	var next atomic.Int64
+	work := func() {
+		for i := int(next.Add(1)) - 1; i < count; i = int(next.Add(1)) - 1 {
+			read[i], errs[i] = from.ReadAt(data[i*size:min((i+1)*size, len(data))], int64(i*size))
+		}
 	}
-	second := make(chan result, 1)
+	done := make(chan struct{})
 	go func() {
-		n, err := from.ReadAt(data[half:], int64(half))
-		second <- result{n, err}
+		defer close(done)
+		work()
 	}()
-	n, err := from.ReadAt(data[:half], 0)
-	rest := <-second
-	if n < half {
-		return n, err
+	work()
+	<-done
+	total := 0
+	for i, n := range read {
+		if total += n; n < min(size, len(data)-i*size) {
+			return total, errs[i]
+		}
 	}
-	return half + rest.n, rest.err
+	return total, nil
 }
 
 // cut is the error of an input that has fewer bytes than it should.
