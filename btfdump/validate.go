@@ -26,6 +26,10 @@ func (l *level) validate() error {
 // end together, whatever else they have to do.
 const typesParts = 16
 
+// typesAlone is the length in bytes below which types are checked before another
+// core has begun.
+const typesAlone = 64 << 10
+
 // types checks every type of the level, on two cores, and returns the error of
 // the first that fails.
 func (c *checker) types() error {
@@ -40,13 +44,17 @@ func (c *checker) types() error {
 			}
 		}
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	if len(c.level.types) < typesAlone {
 		work()
-	}()
-	work()
-	<-done
+	} else {
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			work()
+		}()
+		work()
+		<-done
+	}
 	c.plain = !c.legacyBitfields
 	for i := range parts {
 		c.inner = append(c.inner, parts[i].inner...)
