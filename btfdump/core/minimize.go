@@ -23,20 +23,43 @@ import (
 // error is that of an object with another byte order than the kernel, or of
 // types that can't be pruned.
 func (t *Target) Minimize(objects []*Object) (raw []byte, results [][]Result, err error) {
+	raw, results, rivals, err := t.minimize(objects)
+	for err == nil && rivals {
+		// What is needed of a type decides what relocations fit it, and so which
+		// of its rivals are needed.
+		view, err := btfdump.New(raw)
+		if err != nil {
+			return nil, nil, err
+		}
+		less, _, still, err := NewTarget(view).minimize(objects)
+		if err != nil {
+			return nil, nil, err
+		}
+		if len(less) >= len(raw) {
+			break
+		}
+		raw, rivals = less, still
+	}
+	return raw, results, err
+}
+
+// minimize is Minimize once. rivals reports whether several types fit a relocation.
+func (t *Target) minimize(objects []*Object) (raw []byte, results [][]Result, rivals bool, err error) {
 	m := minimizer{target: t, objects: objects, whole: make(map[relocationKey]bool)}
 	for i, o := range objects {
 		if o.ByteOrder != t.View.ByteOrder() {
-			return nil, nil, fmt.Errorf("%s: %w", o.Name, errByteOrder)
+			return nil, nil, false, fmt.Errorf("%s: %w", o.Name, errByteOrder)
 		}
 		m.results = append(m.results, t.Relocate(o))
 		for j := range m.results[i] {
 			if m.results[i][j].Err != nil {
 				m.whole[relocationKey{i, j}] = true
 			}
+			rivals = rivals || len(m.results[i][j].Matches) > 1
 		}
 	}
 	if raw, err = m.prune(); err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
 	different, err := m.compare(raw)
 	if err == nil && len(different) > 0 {
@@ -51,15 +74,15 @@ func (t *Target) Minimize(objects []*Object) (raw []byte, results [][]Result, er
 		}
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
 	if len(different) > 0 {
 		key := different[0]
 		o := objects[key.object]
 		r := &o.Relocations[key.relocation]
-		return nil, nil, fmt.Errorf("%s: a %s relocation of type %d, access %+q, comes to something else without the rest of the kernel's types: %w", o.Name, r.Kind, r.Type, r.Access, errDiffers)
+		return nil, nil, false, fmt.Errorf("%s: a %s relocation of type %d, access %+q, comes to something else without the rest of the kernel's types: %w", o.Name, r.Kind, r.Type, r.Access, errDiffers)
 	}
-	return raw, m.results, nil
+	return raw, m.results, rivals, nil
 }
 
 var errDiffers = errors.New("please report this as a bug")
