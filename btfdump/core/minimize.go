@@ -43,7 +43,8 @@ func (t *Target) Minimize(objects []*Object) (raw []byte, results [][]Result, er
 	return raw, results, err
 }
 
-// minimize is Minimize once. rivals reports whether several types fit a relocation.
+// minimize is Minimize once. rivals reports whether several types that fit one
+// relocation are needed.
 func (t *Target) minimize(objects []*Object) (raw []byte, results [][]Result, rivals bool, err error) {
 	m := minimizer{target: t, objects: objects, whole: make(map[relocationKey]bool)}
 	for i, o := range objects {
@@ -55,7 +56,6 @@ func (t *Target) minimize(objects []*Object) (raw []byte, results [][]Result, ri
 			if m.results[i][j].Err != nil {
 				m.whole[relocationKey{i, j}] = true
 			}
-			rivals = rivals || len(m.results[i][j].Matches) > 1
 		}
 	}
 	if raw, err = m.prune(); err != nil {
@@ -82,7 +82,7 @@ func (t *Target) minimize(objects []*Object) (raw []byte, results [][]Result, ri
 		r := &o.Relocations[key.relocation]
 		return nil, nil, false, fmt.Errorf("%s: a %s relocation of type %d, access %+q, comes to something else without the rest of the kernel's types: %w", o.Name, r.Kind, r.Type, r.Access, errDiffers)
 	}
-	return raw, m.results, rivals, nil
+	return raw, m.results, m.rivals, nil
 }
 
 var errDiffers = errors.New("please report this as a bug")
@@ -96,6 +96,7 @@ type minimizer struct {
 	objects []*Object
 	results [][]Result
 	whole   map[relocationKey]bool // those whose candidates are kept as they are
+	rivals  bool                   // several candidates of one relocation are needed
 }
 
 // A candidate is a type of the kernel at which accesses start, and what they
@@ -171,7 +172,11 @@ func (m *minimizer) needed() []*candidate {
 			}
 		}
 	}
-	return slices.DeleteFunc(all, func(c *candidate) bool { return dropped[c] })
+	all = slices.DeleteFunc(all, func(c *candidate) bool { return dropped[c] })
+	m.rivals = slices.ContainsFunc(all, func(c *candidate) bool {
+		return slices.ContainsFunc(rivals[c], func(id btfdump.TypeID) bool { return !dropped[byID[id]] })
+	})
+	return all
 }
 
 // replaces reports whether all relocations that fit a candidate fit another one
