@@ -58,12 +58,15 @@ func (v *View) Lookup(name string, kinds ...Kind) []TypeID {
 	return ids
 }
 
-// StartingWith returns the IDs of all types of some kinds whose names start with
-// one of some names, which are not empty, in ascending order. It needs no index:
-// for names that are looked for once it takes a fraction of the time that making
-// one does.
+// StartingWith returns the IDs of all types whose names start with one of some
+// names, which are not empty, in ascending order: those of the given kinds, or of
+// any kind if none is given. It needs no index: for names that are looked for once
+// it takes a fraction of the time that making one does.
 func (v *View) StartingWith(names map[string]bool, ks ...Kind) []TypeID {
-	want := kinds(ks...)
+	var wanted [128]bool // by kind, those that this package does not know too
+	for k := range wanted {
+		wanted[k] = wants(ks, Kind(k))
+	}
 	var starts startSet
 	lists := make(map[string][]string) // by the first byte
 	for name := range names {
@@ -77,17 +80,17 @@ func (v *View) StartingWith(names map[string]bool, ks ...Kind) []TypeID {
 	for _, l := range v.levels {
 		half := len(l.offsets) / 2
 		second := make(chan []TypeID)
-		go func() { second <- l.starting(half, len(l.offsets), want, &starts, matches) }()
-		ids = append(append(ids, l.starting(0, half, want, &starts, matches)...), <-second...)
+		go func() { second <- l.starting(half, len(l.offsets), &wanted, &starts, matches) }()
+		ids = append(append(ids, l.starting(0, half, &wanted, &starts, matches)...), <-second...)
 	}
 	return ids
 }
 
 // starting is StartingWith for the own types of a level with the indexes from
 // and up to, but not including, to.
-func (l *level) starting(from, to int, want kindSet, starts *startSet, matches func(string) bool) (ids []TypeID) {
+func (l *level) starting(from, to int, wanted *[128]bool, starts *startSet, matches func(string) bool) (ids []TypeID) {
 	for i := from; i < to; i++ {
-		if !want.has(l.kinds[i]) {
+		if !wanted[l.kinds[i]&0x7f] {
 			continue // without a look at the type itself, which takes longest
 		}
 		at := l.word(l.offsets[i])

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 )
 
@@ -44,17 +45,12 @@ func (c *checker) types() error {
 			}
 		}
 	}
-	if len(c.level.types) < typesAlone {
-		work()
-	} else {
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			work()
-		}()
-		work()
-		<-done
+	var other sync.WaitGroup
+	if len(c.level.types) >= typesAlone {
+		other.Go(work)
 	}
+	work()
+	other.Wait()
 	c.plain = !c.legacyBitfields
 	for i := range parts {
 		c.inner = append(c.inner, parts[i].inner...)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"sync"
 	"sync/atomic"
 )
 
@@ -122,13 +123,10 @@ func readParts(from io.ReaderAt, data []byte) (int, error) {
 			read[i], errs[i] = from.ReadAt(data[i*size:min((i+1)*size, len(data))], int64(i*size))
 		}
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		work()
-	}()
+	var other sync.WaitGroup
+	other.Go(work)
 	work()
-	<-done
+	other.Wait()
 	total := 0
 	for i, n := range read {
 		if total += n; n < min(size, len(data)-i*size) {
