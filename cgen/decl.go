@@ -300,7 +300,7 @@ func (p *printer) typedef(t btfdump.Type) {
 
 // function prints the prototype of a kfunc.
 func (p *printer) function(t btfdump.Type) {
-	if !isIdentifier(t.Name()) {
+	if !btfdump.IsIdentifier(t.Name()) {
 		p.fail(errName)
 		return
 	}

@@ -300,7 +300,7 @@ const maxNamedParams = 16
 // need), and not the name of one before.
 func (p *printer) isParamName(t btfdump.Type, i int) bool {
 	name := t.Param(i).Name
-	if i >= maxNamedParams || !isIdentifier(name) || isKeyword(name) || isKeywordC23(name) || keywordCXX(name) >= 0 {
+	if i >= maxNamedParams || !btfdump.IsIdentifier(name) || isKeyword(name) || isKeywordC23(name) || keywordCXX(name) >= 0 {
 		return false
 	}
 	for j := range i {

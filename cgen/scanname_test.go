@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/btfgen/btfgen/btfdump"
 )
 
 // TestScanName compares with what a loop over the bytes finds: for each byte at
@@ -16,7 +18,7 @@ func TestScanName(t *testing.T) {
 		for _, behind := range []string{"", "\x00", "\x00next_name", "\x00\xff\xff\xff\xff\xff\xff\xff\xff"} {
 			dst := make([]byte, nameRoom)
 			n, h, ok := scanName(dst, name+behind)
-			if ok != isIdentifier(name) {
+			if ok != btfdump.IsIdentifier(name) {
 				t.Fatalf("%q before %q: identifier: %v", name, behind, ok)
 			}
 			if ok && (n != len(name) || string(dst[:n]) != name || h != hashOf(name)) {

@@ -1,20 +1,5 @@
 package cgen
 
-// isIdentifier reports whether a name from the input may be printed as a C
-// identifier. Names that fail this never reach the output.
-func isIdentifier(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '_':
-		case c >= '0' && c <= '9' && i > 0:
-		default:
-			return false
-		}
-	}
-	return s != ""
-}
-
 // keywords are those of C11, C17 and the GNU dialects.
 var keywords = []string{
 	"auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",

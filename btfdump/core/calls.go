@@ -55,7 +55,7 @@ func (a *activation) call(at int, in Instruction, s *state) (ok bool) {
 		a.stop(stop{place{a.function, at}, stopKfunc, ref.Index}, s.doubt)
 		return false
 	case ref != nil && ref.Kind == ReferenceExtern, in.Src == callKfunc:
-		a.callKernel(s, -1, value{}, at)
+		a.callKernel(s, -1, value{})
 		return true
 	case in.Src == callLocal:
 		// A call within the section: linkers that resolve relocations leave these.
@@ -75,7 +75,7 @@ func (a *activation) call(at int, in Instruction, s *state) (ok bool) {
 	if isFree(in.Constant) {
 		result = value{kind: free, width: 64, id: a.id(at)}
 	}
-	a.callKernel(s, in.Constant, result, at)
+	a.callKernel(s, in.Constant, result)
 	return true
 }
 
@@ -113,10 +113,7 @@ func (a *activation) callFunction(at, function int, s *state) (ok bool) {
 	a.afterCall(s, -1)
 	// What the function compared is known of the caller's copies too.
 	for _, v := range arguments {
-		if v.kind != free {
-			continue
-		}
-		s.noteComparison(v.id)
+		s.noteComparison(v)
 	}
 	global := a.flow.isGlobal(function)
 	for i, exit := range callee.exits {
@@ -142,7 +139,7 @@ func (a *activation) callFunction(at, function int, s *state) (ok bool) {
 }
 
 // callKernel follows a call of a helper, or of a kfunc (helper -1).
-func (a *activation) callKernel(s *state, helper int32, result value, at int) {
+func (a *activation) callKernel(s *state, helper int32, result value) {
 	a.afterCall(s, helper)
 	s.registers[0] = result
 }

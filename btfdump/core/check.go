@@ -1,7 +1,9 @@
 package core
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -199,10 +201,7 @@ func (r *run) objectFindings() []Finding {
 // check says whether a program runs.
 func (r *run) check(p *program, general []Finding) ProgramReport {
 	f := &r.Functions[p.function]
-	report := ProgramReport{Object: r.Name, Program: plainName(f.Name), Section: f.Section, Optional: p.attach.Optional}
-	if !isPlainSection(f.Section) {
-		report.Section = fmt.Sprintf("%+.128q", f.Section)
-	}
+	report := ProgramReport{Object: r.Name, Program: plainName(f.Name), Section: plainSection(f.Section), Optional: p.attach.Optional}
 	findings := append([]Finding(nil), general...)
 	if err := r.refused[p.function]; err != nil && r.isOptional(p.function) {
 		findings = append(findings, Finding{Verdict: Fails, Subject: AboutAccess, Name: report.Program, Reason: "libbpf refuses it: " + err.Error()})
@@ -223,16 +222,6 @@ func (r *run) check(p *program, general []Finding) ProgramReport {
 		report.Verdict = max(report.Verdict, report.Findings[i].Verdict)
 	}
 	return report
-}
-
-// isPlainSection reports whether a section's name may be shown as it is.
-func isPlainSection(name string) bool {
-	for _, c := range []byte(name) {
-		if c < '!' || c > '~' || c == '"' || c == '\\' {
-			return false
-		}
-	}
-	return len(name) <= maxName
 }
 
 // at completes a finding with its place in the source.
@@ -265,35 +254,31 @@ func (r *run) surroundings(p *program, s signature, known bool) surroundings {
 	return in
 }
 
-// relocationAt returns the first relocation of an instruction.
-func (r *run) relocationAt(p place) int {
+// relocationsAt returns the relocations of an instruction: their indexes in
+// Object.Relocations.
+func (r *run) relocationsAt(p place) []int {
 	list := r.relocations[p.function]
-	low, high := 0, len(list)
-	for low < high {
-		if middle := (low + high) / 2; r.Relocations[list[middle]].Instruction < p.instruction {
-			low = middle + 1
-		} else {
-			high = middle
-		}
+	from, _ := slices.BinarySearchFunc(list, p.instruction, func(i, at int) int { return cmp.Compare(r.Relocations[i].Instruction, at) })
+	to := from
+	for to < len(list) && r.Relocations[list[to]].Instruction == p.instruction {
+		to++
 	}
-	if low < len(list) && r.Relocations[list[low]].Instruction == p.instruction {
-		return list[low]
+	return list[from:to]
+}
+
+// relocationAt returns the first relocation of an instruction, -1 if it has none.
+func (r *run) relocationAt(p place) int {
+	if list := r.relocationsAt(p); len(list) > 0 {
+		return list[0]
 	}
 	return -1
 }
 
 // stops returns why the verifier refuses an instruction.
 func (r *run) stops(p place) (stop, bool) {
-	list := r.relocations[p.function]
-	if first := r.relocationAt(p); first >= 0 {
-		in := r.Functions[p.function].Code[p.instruction]
-		for _, i := range list {
-			if i >= first && r.Relocations[i].Instruction == p.instruction && r.results[i].Poisoned(in) {
-				return stop{p, stopAccess, i}, true
-			}
-			if r.Relocations[i].Instruction > p.instruction {
-				break
-			}
+	for _, i := range r.relocationsAt(p) {
+		if r.results[i].Poisoned(r.Functions[p.function].Code[p.instruction]) {
+			return stop{p, stopAccess, i}, true
 		}
 	}
 	return stop{}, false
@@ -393,16 +378,9 @@ func (r *run) stopFinding(p *program, s stop) Finding {
 	}
 	target := p.attach
 	return Finding{
-		Subject: AboutArgument, Name: fmt.Sprintf("argument %d of %s", s.n+1, quoteTarget(target.Target)),
+		Subject: AboutArgument, Name: fmt.Sprintf("argument %d of %s", s.n+1, plainSection(target.Target)),
 		Reason: "the program reads it, and there it does not have so many",
 	}
-}
-
-func quoteTarget(name string) string {
-	if isPlainSection(name) {
-		return name
-	}
-	return fmt.Sprintf("%+.128q", name)
 }
 
 // argumentFinding compares the type that an argument is used as with the one
@@ -435,7 +413,7 @@ func (r *run) argumentFinding(p *program, use argumentUse, s signature) (Finding
 		}
 	}
 	f := Finding{
-		Verdict: MayFail, Subject: AboutArgument, Name: fmt.Sprintf("argument %d of %s", use.slot+1, quoteTarget(p.attach.Target)),
+		Verdict: MayFail, Subject: AboutArgument, Name: fmt.Sprintf("argument %d of %s", use.slot+1, plainSection(p.attach.Target)),
 		Reason: fmt.Sprintf("it is %s there, and the program uses it as a pointer to %s", describeType(v, id), typeName(r.View, reloc.Type)),
 	}
 	return r.at(f, place{reloc.Function, reloc.Instruction}), true

@@ -297,13 +297,6 @@ func (r *run) loadVariable(f *flow, base value, bytes uint32) value {
 	return f.variable(name)
 }
 
-func plainSection(name string) string {
-	if isPlainSection(name) {
-		return name
-	}
-	return fmt.Sprintf("%+.128q", name)
-}
-
 func zeroExtend(n int64, bytes uint32) int64 {
 	if bytes >= 8 {
 		return n

@@ -16,7 +16,7 @@ import (
 func (r *run) flavourFix(reloc *Relocation, local *spec, root btfdump.TypeID, a alternative) string {
 	v := r.kernel.Target.View
 	record := r.View.Type(reloc.Type)
-	if !record.Kind().IsRecord() || !isIdentifier(record.Name()) || local.steps[0].Index != 0 {
+	if !record.Kind().IsRecord() || !btfdump.IsIdentifier(record.Name()) || local.steps[0].Index != 0 {
 		return ""
 	}
 	path := append(append([]pathMember(nil), a.prefix...), a.path...)
@@ -28,7 +28,7 @@ func (r *run) flavourFix(reloc *Relocation, local *spec, root btfdump.TypeID, a 
 	}
 	d := flavour{view: v, name: EssentialName(record.Name())}
 	for _, m := range path {
-		if m.Name != "" && !isIdentifier(m.Name) {
+		if m.Name != "" && !btfdump.IsIdentifier(m.Name) {
 			return ""
 		}
 	}
@@ -75,7 +75,7 @@ func (s *spec) withoutElements() *spec {
 // through that can't, as the kernel does for members.
 func (s *spec) spellable() bool {
 	for _, step := range s.steps {
-		if step.name != "" && !isIdentifier(step.name) {
+		if step.name != "" && !btfdump.IsIdentifier(step.name) {
 			return false
 		}
 	}
@@ -112,7 +112,7 @@ func (d *flavour) declare(root btfdump.Type, path []pathMember, leaf string) (te
 		keyword := record.Kind().String()
 		if outer.pointer {
 			// The record behind a pointer gets a flavour of its own.
-			if !isIdentifier(record.Name()) {
+			if !btfdump.IsIdentifier(record.Name()) {
 				return "", false
 			}
 			name := EssentialName(record.Name()) + "___alt"
@@ -232,13 +232,13 @@ func existsPath(from string, path []pathMember) string {
 // nothing instead.
 func guardFix(v *btfdump.View, reloc *Relocation, local *spec) string {
 	root := v.Type(reloc.Type)
-	if !isIdentifier(root.Name()) {
+	if !btfdump.IsIdentifier(root.Name()) {
 		return ""
 	}
 	const nothing = "0; /* this kernel has nothing like it: say what the program does then */"
 	if reloc.Kind.IsEnumval() {
 		name := local.last().name
-		if !root.Kind().IsEnum() || !isIdentifier(name) {
+		if !root.Kind().IsEnum() || !btfdump.IsIdentifier(name) {
 			return ""
 		}
 		return fmt.Sprintf("static __attribute__((always_inline)) inline unsigned long long value_of_%s(void)\n{\n\tif (!bpf_core_enum_value_exists(enum %s, %s))\n\t\treturn %s\n\treturn bpf_core_enum_value(enum %s, %s);\n}\n",
@@ -264,7 +264,7 @@ func guardFix(v *btfdump.View, reloc *Relocation, local *spec) string {
 
 // weakFix is what makes an object load without an extern.
 func weakFix(v *btfdump.View, e *Extern) string {
-	if !isIdentifier(e.Name) {
+	if !btfdump.IsIdentifier(e.Name) {
 		return ""
 	}
 	switch e.Kind {

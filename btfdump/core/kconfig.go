@@ -21,7 +21,7 @@ func ParseConfig(r io.Reader) (map[string]string, error) {
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
 		name, value, ok := strings.Cut(lines.Text(), "=")
-		if ok && strings.HasPrefix(name, "CONFIG_") && isIdentifier(name) {
+		if ok && strings.HasPrefix(name, "CONFIG_") && btfdump.IsIdentifier(name) {
 			options[name] = value
 		}
 	}
@@ -50,7 +50,7 @@ func (k *Kernel) option(o *Object, e *Extern) (n int64, state optionState) {
 		}
 		return 0, optionPresent
 	case "LINUX_HAS_BPF_COOKIE":
-		if k.Target.hasEnumerator("bpf_func_id", "BPF_FUNC_get_attach_cookie") {
+		if _, ok := k.Target.enumerator("bpf_func_id", "BPF_FUNC_get_attach_cookie"); ok {
 			return 1, optionKnown
 		}
 		return 0, optionPresent
@@ -135,20 +135,21 @@ func (k *Kernel) since(major, minor int, enum, enumerator string) bool {
 			return true
 		}
 	}
-	return k.Target.hasEnumerator(enum, enumerator)
+	_, ok := k.Target.enumerator(enum, enumerator)
+	return ok
 }
 
-// hasEnumerator reports whether one of the kernel's enums of a name has an
-// enumerator.
-func (t *Target) hasEnumerator(enum, enumerator string) bool {
+// enumerator returns the value of an enumerator of one of the kernel's enums of a
+// name.
+func (t *Target) enumerator(enum, name string) (value uint64, ok bool) {
 	for _, id := range t.Candidates(enum, btfdump.KindEnum) {
 		for _, e := range t.View.Type(id).Enumerators() {
-			if e.Name == enumerator {
-				return true
+			if e.Name == name {
+				return e.Value, true
 			}
 		}
 	}
-	return false
+	return 0, false
 }
 
 // abilities returns what the kernel's verifier is known to be able to do.
@@ -163,12 +164,6 @@ func (k *Kernel) abilities() abilities {
 // helpers returns the numbers of the kernel's helpers: 0 to one below the
 // result. It is 0 if the kernel's types don't tell.
 func (t *Target) helpers() int64 {
-	for _, id := range t.Candidates("bpf_func_id", btfdump.KindEnum) {
-		for _, e := range t.View.Type(id).Enumerators() {
-			if e.Name == "__BPF_FUNC_MAX_ID" {
-				return int64(e.Value)
-			}
-		}
-	}
-	return 0
+	n, _ := t.enumerator("bpf_func_id", "__BPF_FUNC_MAX_ID")
+	return int64(n)
 }

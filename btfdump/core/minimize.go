@@ -27,18 +27,15 @@ func (t *Target) Minimize(objects []*Object) (raw []byte, results [][]Result, er
 	for err == nil && rivals {
 		// What is needed of a type decides what relocations fit it, and so which
 		// of its rivals are needed.
-		view, err := btfdump.New(raw)
-		if err != nil {
-			return nil, nil, err
-		}
-		less, _, still, err := NewTarget(view).minimize(objects)
-		if err != nil {
-			return nil, nil, err
-		}
-		if len(less) >= len(raw) {
+		var view *btfdump.View
+		if view, err = btfdump.New(raw); err != nil {
 			break
 		}
-		raw, rivals = less, still
+		var less []byte
+		if less, _, rivals, err = NewTarget(view).minimize(objects); len(less) >= len(raw) {
+			break
+		}
+		raw = less
 	}
 	return raw, results, err
 }

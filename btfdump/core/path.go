@@ -167,7 +167,7 @@ func typeName(v *btfdump.View, id btfdump.TypeID) string {
 		return "struct " + name
 	case btfdump.KindInt, btfdump.KindFloat: // "unsigned int"
 		for word := range strings.SplitSeq(t.Name(), " ") {
-			if !isIdentifier(word) {
+			if !btfdump.IsIdentifier(word) {
 				return name
 			}
 		}
@@ -209,20 +209,22 @@ const maxName = 128
 // plainName returns a name as it may be shown: quoted, and cut, unless it is an
 // identifier.
 func plainName(name string) string {
-	if isIdentifier(name) && len(name) <= maxName {
+	if btfdump.IsIdentifier(name) && len(name) <= maxName {
 		return name
 	}
 	return strconv.QuoteToASCII(name[:min(len(name), maxName)])
 }
 
-// isIdentifier says whether a name is what C calls an identifier.
-func isIdentifier(name string) bool {
-	for i, c := range []byte(name) {
-		switch {
-		case c == '_', c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', i > 0 && c >= '0' && c <= '9':
-		default:
-			return false
+// plainSection is plainName for the names of sections and of what programs are
+// attached to, which have other characters too.
+func plainSection(name string) string {
+	for _, c := range []byte(name) {
+		if c < '!' || c > '~' || c == '"' || c == '\\' {
+			return strconv.QuoteToASCII(name[:min(len(name), maxName)])
 		}
 	}
-	return name != ""
+	if len(name) > maxName {
+		return strconv.QuoteToASCII(name[:maxName])
+	}
+	return name
 }

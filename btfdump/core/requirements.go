@@ -42,7 +42,7 @@ func (r *run) attachment(p *program) (s signature, known bool, findings []Findin
 	if f == nil {
 		return s, known, nil
 	}
-	f.Subject, f.Name = AboutAttach, string(a.Kind)+"/"+quoteTarget(a.Target)
+	f.Subject, f.Name = AboutAttach, string(a.Kind)+"/"+plainSection(a.Target)
 	f.place = place{p.function, 0}
 	return s, known, []Finding{*f}
 }
@@ -57,7 +57,7 @@ func (r *run) typed(a Attach, name string, kind btfdump.Kind) *Finding {
 		return nil
 	}
 	f := &Finding{Verdict: Fails}
-	f.Reason = fmt.Sprintf("the kernel's BTF has no %s %s", map[btfdump.Kind]string{btfdump.KindFunc: "function", btfdump.KindTypedef: "typedef"}[kind], quoteTarget(name))
+	f.Reason = fmt.Sprintf("the kernel's BTF has no %s %s", map[btfdump.Kind]string{btfdump.KindFunc: "function", btfdump.KindTypedef: "typedef"}[kind], plainSection(name))
 	switch {
 	case a.Kind == AttachLSM || a.Kind == AttachLSMCgroup:
 		if len(v.Lookup("bpf_lsm_file_open", btfdump.KindFunc)) == 0 {

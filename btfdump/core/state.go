@@ -61,21 +61,24 @@ type state struct {
 	doubt     doubts
 }
 
-// noteComparison notes for all copies of a free value that it was compared.
-func (s *state) noteComparison(id int32) {
-	for i := range s.registers {
-		if v := &s.registers[i]; v.kind == free && v.id == id {
-			v.width = compared
+// noteComparison notes for all copies of a value that it was compared, if it is
+// a free one.
+func (s *state) noteComparison(of value) {
+	if of.kind != free {
+		return
+	}
+	for i, v := range s.registers {
+		if v.kind == free && v.id == of.id {
+			s.registers[i].width = compared
 		}
 	}
 	if s.stack == &emptyStack {
 		return
 	}
-	for i := range s.stack {
-		if v := &s.stack[i]; v.kind == free && v.id == id && v.width != compared {
-			w := *v
-			w.width = compared
-			s.setSlot(i, w)
+	for i, v := range s.stack {
+		if v.kind == free && v.id == of.id {
+			v.width = compared
+			s.setSlot(i, v)
 		}
 	}
 }

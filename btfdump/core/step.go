@@ -1,5 +1,10 @@
 package core
 
+import (
+	"cmp"
+	"slices"
+)
+
 // What one instruction does to what is known: Documentation/bpf/standardization/
 // instruction-set.rst.
 
@@ -160,18 +165,11 @@ func (a *activation) callback(at, function int) {
 // reference returns what an instruction refers to, nil if that is nothing.
 func (a *activation) reference(at int) *Reference {
 	list := a.flow.object.Functions[a.function].References
-	low, high := 0, len(list)
-	for low < high {
-		if middle := (low + high) / 2; list[middle].Instruction < at {
-			low = middle + 1
-		} else {
-			high = middle
-		}
+	i, found := slices.BinarySearchFunc(list, at, func(r Reference, at int) int { return cmp.Compare(r.Instruction, at) })
+	if !found {
+		return nil
 	}
-	if low < len(list) && list[low].Instruction == at {
-		return &list[low]
-	}
-	return nil
+	return &list[i]
 }
 
 // slot returns which slot of the stack an access is to. exact is true if it is
@@ -393,13 +391,9 @@ func (a *activation) jump(at int, in Instruction, s *state) (next int, ok bool) 
 // learn notes what a comparison told of what was compared.
 func (s *state) learn(in Instruction, wide bool, y value, equal bool) {
 	x := s.registers[in.Dst]
-	if x.kind == free {
-		s.noteComparison(x.id)
-	}
+	s.noteComparison(x)
 	if in.Opcode&sourceMask != 0 { // or else it has no source register, whatever the number
-		if v := s.registers[in.Src]; v.kind == free {
-			s.noteComparison(v.id)
-		}
+		s.noteComparison(s.registers[in.Src])
 	}
 	if !equal || y.kind != constant || x.mayPointToStack() {
 		return

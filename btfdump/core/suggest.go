@@ -378,7 +378,7 @@ func (r *run) explainEnumerator(reloc *Relocation, local *spec, candidate btfdum
 	}
 	var found []like
 	for _, x := range t.Enumerators() {
-		if l := nameLikeness(want, x.Name); l >= 0.93 && isIdentifier(x.Name) { // enumerators share their beginnings
+		if l := nameLikeness(want, x.Name); l >= 0.93 && btfdump.IsIdentifier(x.Name) { // enumerators share their beginnings
 			found = append(found, like{x.Name, l})
 		}
 	}
@@ -421,7 +421,7 @@ func (k *Kernel) like(name string, wanted func(btfdump.Type) bool, kind btfdump.
 				continue
 			}
 			n := t.Name()
-			if !isIdentifier(n) || len(n) > maxName {
+			if !btfdump.IsIdentifier(n) || len(n) > maxName {
 				continue
 			}
 			// Comparing takes a microsecond, and a kernel has 50,000 functions.

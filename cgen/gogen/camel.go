@@ -20,21 +20,6 @@ func wordSet(words ...string) map[string]bool {
 	return m
 }
 
-// isIdentifier reports whether a name from the input is a C identifier. Only
-// such names reach the output.
-func isIdentifier(s string) bool {
-	for i := range len(s) {
-		c := s[i]
-		switch {
-		case isLetter(c), c == '_':
-		case isDigit(c) && i > 0:
-		default:
-			return false
-		}
-	}
-	return s != ""
-}
-
 func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
 func isDigit(c byte) bool  { return c >= '0' && c <= '9' }
 

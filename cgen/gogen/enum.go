@@ -45,7 +45,7 @@ func (p *printer) enum(name string, id btfdump.TypeID, what string) {
 			p.enumNumber(t, value)
 		}
 		p.add(":\n\t\treturn \"", e.Name, "\"\n")
-		if !isIdentifier(e.Name) {
+		if !btfdump.IsIdentifier(e.Name) {
 			p.fail(t.ID(), errBadEnumerator)
 		}
 	}
@@ -82,7 +82,7 @@ func (p *printer) constants(id btfdump.TypeID, typ string) {
 	}
 	for i := range t.NumEnumerators() {
 		e := t.Enumerator(i)
-		if !isIdentifier(e.Name) {
+		if !btfdump.IsIdentifier(e.Name) {
 			p.fail(id, errBadEnumerator)
 			return
 		}

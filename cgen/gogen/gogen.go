@@ -49,10 +49,10 @@ func (o *Options) check() error {
 	if o.Package == "" {
 		o.Package = "kernel"
 	}
-	if !token.IsIdentifier(o.Package) || !isIdentifier(o.Package) || o.Package == "_" {
+	if !token.IsIdentifier(o.Package) || !btfdump.IsIdentifier(o.Package) || o.Package == "_" {
 		return fmt.Errorf("%q can't be the name of a Go package", o.Package)
 	}
-	if o.Prefix != "" && (!isIdentifier(o.Prefix) || strings.Contains(o.Prefix, "_")) {
+	if o.Prefix != "" && (!btfdump.IsIdentifier(o.Prefix) || strings.Contains(o.Prefix, "_")) {
 		return fmt.Errorf("the prefix %q can't be the start of a Go name: it takes letters and digits", o.Prefix)
 	}
 	if o.Tags != "" {

@@ -200,7 +200,7 @@ func (c *layouter) flatten(l *layout, outer, t btfdump.Type, base uint64, depth 
 			}
 			continue // else padding
 		}
-		if !isIdentifier(m.Name) {
+		if !btfdump.IsIdentifier(m.Name) {
 			return fmt.Errorf("member %.80q: its name is no C identifier", m.Name)
 		}
 		if c.budget -= 1 + len(m.Name)/64; c.budget < 0 {

@@ -193,7 +193,7 @@ func (n *names) candidates() ([]candidate, error) {
 			continue
 		}
 		name := t.Name()
-		if !isIdentifier(name) {
+		if !btfdump.IsIdentifier(name) {
 			continue // refused where it is used
 		}
 		if r == rankVariable && !slices.ContainsFunc(holds(n.view, t, n.maps[t.ID()]), func(h held) bool { return isNameless(n.view, h.typ) }) {
@@ -331,7 +331,7 @@ func claimEnumerators(v *btfdump.View) *claims {
 		}
 		for i := range t.NumEnumerators() {
 			name := t.Enumerator(i).Name
-			if !isIdentifier(name) {
+			if !btfdump.IsIdentifier(name) {
 				continue // refused where it is printed
 			}
 			if room -= len(name); room < 0 {
@@ -503,7 +503,7 @@ func (r *renamer) check(n *names, name string) {
 	switch {
 	case strings.Contains(name, "_"):
 		r.err = fmt.Errorf("the name %q has an underscore, which is kept for names that are made up", name)
-	case !isIdentifier(name) || token.IsKeyword(name) || name == "_" || name == "init" || name == "main":
+	case !btfdump.IsIdentifier(name) || token.IsKeyword(name) || name == "_" || name == "init" || name == "main":
 		r.err = fmt.Errorf("%q can't be the name of a Go type or constant", name)
 	case n.taken[name] || slices.Contains(reserved, name):
 		r.err = fmt.Errorf("the name %s is taken by another type or constant", name)
@@ -512,7 +512,7 @@ func (r *renamer) check(n *names, name string) {
 
 func (r *renamer) enumerators(n *names, c *claims) {
 	for _, old := range slices.Sorted(maps.Keys(r.want)) {
-		if r.used[old] || !isIdentifier(old) {
+		if r.used[old] || !btfdump.IsIdentifier(old) {
 			continue
 		}
 		list := c.conflicts[camel(old)]

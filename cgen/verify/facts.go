@@ -146,7 +146,7 @@ func (c *check) record(s *factSet, e *entry, head string, t btfdump.Type) {
 			path, title = path+".", title+"."
 		}
 		for _, m := range flatten(c.view, t.ID(), c.members) {
-			if !isIdentifier(m.name) {
+			if !btfdump.IsIdentifier(m.name) {
 				s.found = append(s.found, Mismatch{Type: e.title(), Member: title + quoted(m.name), Aspect: AspectMember, BTF: describe(c.view, m.Type, 0), Compiler: "no such member"})
 				continue
 			}

@@ -219,23 +219,11 @@ func (n *names) refersTo(id btfdump.TypeID, c class, head string) bool {
 // quoted returns a name from the BTF for a report: an identifier as it is, and
 // anything else in quotes.
 func quoted(name string) string {
-	if isIdentifier(name) {
+	if btfdump.IsIdentifier(name) {
 		return name
 	}
 	if len(name) > 80 {
 		name = name[:80]
 	}
 	return strconv.Quote(name)
-}
-
-func isIdentifier(name string) bool {
-	if name == "" || !isWord(name[0]) {
-		return false
-	}
-	for i := 1; i < len(name); i++ {
-		if !isWord(name[i]) && !isDigit(name[i]) {
-			return false
-		}
-	}
-	return true
 }

@@ -68,7 +68,7 @@ func (c *check) accesses(e *entry) []leaf {
 		switch {
 		// Members without a size hold nothing, and clang 19 crashes on an
 		// access to one that is to be relocated.
-		case c.view.SizeOf(m.Type) == 0 || !isIdentifier(m.name):
+		case c.view.SizeOf(m.Type) == 0 || !btfdump.IsIdentifier(m.name):
 		case m.BitSize != 0:
 			bitfields = append(bitfields, m)
 		default:

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/btfgen/btfgen/btfdump"
 )
 
 func TestScan(t *testing.T) {
@@ -82,7 +84,7 @@ func FuzzScan(f *testing.F) {
 		d := scan(text)
 		for _, set := range append(d.defined[:], d.typedefs, d.functions) {
 			for name := range set {
-				if !isIdentifier(name) || !strings.Contains(text, name) {
+				if !btfdump.IsIdentifier(name) || !strings.Contains(text, name) {
 					t.Errorf("%q is declared in %q", name, text)
 				}
 			}

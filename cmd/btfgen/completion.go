@@ -86,7 +86,7 @@ func completeTypes(out io.Writer, prefix, input string) error {
 	for t := range kernel.View.All() {
 		switch t.Kind() {
 		case btfdump.KindStruct, btfdump.KindUnion, btfdump.KindEnum, btfdump.KindEnum64, btfdump.KindTypedef:
-			if name := t.Name(); strings.HasPrefix(name, prefix) && isIdentifier(name) {
+			if name := t.Name(); strings.HasPrefix(name, prefix) && btfdump.IsIdentifier(name) {
 				names = append(names, name)
 			}
 		}

@@ -58,7 +58,7 @@ func likeNames(view *btfdump.View, pattern string) []string {
 			continue
 		}
 		name := t.Name()
-		if seen[name] || len(name) > maxNameLen || !isIdentifier(name) {
+		if seen[name] || len(name) > maxNameLen || !btfdump.IsIdentifier(name) {
 			continue
 		}
 		seen[name] = true
@@ -74,17 +74,4 @@ func likeNames(view *btfdump.View, pattern string) []string {
 		names = append(names, c.name)
 	}
 	return names
-}
-
-// isIdentifier says whether a name from BTF is what C calls an identifier, so
-// that it may be printed as it is.
-func isIdentifier(name string) bool {
-	for i, r := range []byte(name) {
-		switch {
-		case r == '_', r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', i > 0 && r >= '0' && r <= '9':
-		default:
-			return false
-		}
-	}
-	return name != ""
 }
