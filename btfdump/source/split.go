@@ -217,8 +217,15 @@ func relocate(raw, small []byte, kernel *btfdump.View) ([]byte, error) {
 // has by value have their size, of others there is a forward declaration.
 func counterpart(t btfdump.Type, kernel *btfdump.View) (btfdump.TypeID, string) {
 	name := t.Name()
-	if name == "" {
-		return 0, fmt.Sprintf("type %d (%s) has no name", t.ID(), t.Kind())
+	switch k := t.Kind(); {
+	case name == "":
+		return 0, fmt.Sprintf("type %d (%s) has no name", t.ID(), k)
+	case k.IsRecord() && t.NumMembers() > 0:
+		return 0, fmt.Sprintf("type %d (%s %s) has members, which no distilled base has", t.ID(), k, quoted(name))
+	case !k.IsRecord() && !k.IsEnum() && k != btfdump.KindInt && k != btfdump.KindFloat && k != btfdump.KindFwd:
+		// What refers to other types is the module's own: a name and a size would
+		// not tell which type of the kernel it is.
+		return 0, fmt.Sprintf("type %d (%s %s) is of a kind that no distilled base has", t.ID(), k, quoted(name))
 	}
 	var matches []btfdump.TypeID
 	for _, id := range kernel.Lookup(name) {
@@ -248,7 +255,8 @@ func standsFor(t, k btfdump.Type) bool {
 	case btfdump.KindEnum, btfdump.KindEnum64:
 		return k.Kind().IsEnum() && k.Size() == t.Size()
 	case btfdump.KindInt:
-		return k.Kind() == btfdump.KindInt && k.Size() == t.Size() && k.IntEncoding() == t.IntEncoding() && k.IntBits() == t.IntBits()
+		return k.Kind() == btfdump.KindInt && k.Size() == t.Size() && k.IntEncoding() == t.IntEncoding() &&
+			k.IntBits() == t.IntBits() && k.IntBitOffset() == t.IntBitOffset()
 	}
 	return k.Kind() == t.Kind() && k.Size() == t.Size()
 }

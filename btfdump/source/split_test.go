@@ -250,6 +250,44 @@ func TestDistilledBase(t *testing.T) {
 	}
 }
 
+// A kernel's type takes the place of one in the distilled base only if the
+// module's own types are then laid out as before.
+func TestDistilledBaseOfOtherTypes(t *testing.T) {
+	kernel := btftest.New()
+	integer := kernel.Int("int", 4, btftest.Signed)
+	kernel.Raw(btftest.KindInt, "odd", 0, false, 4, 7<<16|5) // an old bitfield's type: 5 bits from bit 7 on
+	kernel.Struct("record", 4, btftest.Field("a", integer, 0))
+	kernel.Typedef("name", integer)
+	view, err := btfdump.New(kernel.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		base func(*btftest.Builder)
+		want string // "": it fits
+	}{
+		{"int", func(b *btftest.Builder) { b.Raw(btftest.KindInt, "odd", 0, false, 4, 7<<16|5) }, ""},
+		{"int of other bits", func(b *btftest.Builder) { b.Raw(btftest.KindInt, "odd", 0, false, 4, 1<<16|5) }, "it has no int odd of 4 bytes"},
+		{"record", func(b *btftest.Builder) { b.Raw(btftest.KindStruct, "record", 0, false, 4) }, ""},
+		{"record with members", func(b *btftest.Builder) {
+			b.Struct("record", 4, btftest.Field("a", b.Int("int", 4, btftest.Signed), 0))
+		}, "type 2 (struct record) has members"},
+		{"typedef", func(b *btftest.Builder) { b.Typedef("name", b.Int("int", 4, btftest.Signed)) }, "type 2 (typedef name) is of a kind that no distilled base has"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			base := btftest.New()
+			c.base(base)
+			split := base.Split()
+			split.Struct("mine", 4, btftest.Field("m", 1, 0))
+			_, err := relocate(split.Bytes(), base.Bytes(), view)
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("got the error %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
 // BTF can be split twice: what stands on a module needs that.
 func TestThirdLevel(t *testing.T) {
 	k := newTestKernel(t)
