@@ -20,50 +20,57 @@ func nativeWords(types []byte, big bool) []byte {
 // scan finds the offset of every type of the level and learns what can be
 // known from single types: the size of a pointer, how bitfields are written.
 func (l *level) scan() error {
-	offsets := make([]uint32, 0, len(l.types)/24)
-	kinds := make([]Kind, 0, len(l.types)/24)
-	limit := int(maxTypes - l.firstRaw)
-	for off := 0; off < len(l.types); {
-		if len(offsets) >= limit {
-			return formatErrorf("more than 2^31 types")
-		}
-		rest := l.types[off:]
-		if len(rest) < 12 {
-			return &FormatError{ID: l.firstRaw + TypeID(len(offsets)), Msg: "the type section ends inside the type"}
-		}
-		info := binary.LittleEndian.Uint32(rest[4:])
+	types := l.types
+	most := len(types) / 12 // memory that nothing is written to costs nothing
+	offsets, kinds := make([]uint32, most), make([]Kind, most)
+	n, off := 0, 0
+	for ; n < len(offsets) && n < len(kinds) && off+12 <= len(types); n++ {
+		info := binary.LittleEndian.Uint32(types[off+4:])
 		kind := Kind(info >> 24 & 0x7f)
+		offsets[n], kinds[n] = uint32(off), kind
 		if shortKinds.has(kind) {
 			// A branch that processors foresee: they go on to the next type
 			// before they have read this one.
-			offsets = append(offsets, uint32(off))
-			kinds = append(kinds, kind)
 			off += 12
 			continue
 		}
-		var size wireSize
-		if kind != KindVoid && kind < numKinds {
-			size = wireSizes[kind]
-		} else {
-			var err *FormatError
-			if size, err = l.foreignSize(kind); err != nil {
-				err.ID = l.firstRaw + TypeID(len(offsets))
-				return err
-			}
+		length, err := l.wireLength(types[off:], kind, info)
+		if err != nil {
+			err.ID = l.firstRaw + TypeID(n)
+			return err
 		}
-		length := 12 + uint64(size.info) + uint64(info&0xffffff)*uint64(size.elem)
-		if length > uint64(len(rest)) {
-			return &FormatError{ID: l.firstRaw + TypeID(len(offsets)), Kind: kind, Msg: "the type section ends inside the type"}
-		}
-		offsets = append(offsets, uint32(off))
-		kinds = append(kinds, kind)
-		if kind == KindInt {
-			l.noteInt(rest)
-		}
-		off += int(length)
+		off += length
 	}
-	l.offsets, l.kinds = offsets, kinds
+	if off < len(types) {
+		return &FormatError{ID: l.firstRaw + TypeID(n), Msg: "the type section ends inside the type"}
+	}
+	if uint64(l.firstRaw)+uint64(n) > maxTypes {
+		return formatErrorf("more than 2^31 types")
+	}
+	l.offsets, l.kinds = offsets[:n], kinds[:n]
 	return nil
+}
+
+// wireLength returns how many bytes the first type in rest has, which is of a kind
+// that is not short, and notes what it tells.
+func (l *level) wireLength(rest []byte, kind Kind, info uint32) (int, *FormatError) {
+	var size wireSize
+	if kind != KindVoid && kind < numKinds {
+		size = wireSizes[kind]
+	} else {
+		var err *FormatError
+		if size, err = l.foreignSize(kind); err != nil {
+			return 0, err
+		}
+	}
+	length := 12 + uint64(size.info) + uint64(info&0xffffff)*uint64(size.elem)
+	if length > uint64(len(rest)) {
+		return 0, &FormatError{Kind: kind, Msg: "the type section ends inside the type"}
+	}
+	if kind == KindInt {
+		l.noteInt(rest)
+	}
+	return int(length), nil
 }
 
 // foreignSize returns the length of what follows a type of a kind that is not

@@ -14,71 +14,96 @@ import (
 // of the blob, and none recurses.
 func (l *level) validate() error {
 	c := checker{level: l, end: l.firstRaw + TypeID(len(l.offsets)), strEnd: uint32(l.stringsEnd())}
-	if err := c.resolveChains(); err != nil {
+	var other sync.WaitGroup
+	help := func(s *sweep) {
+		if len(l.types) >= sweepAlone {
+			other.Go(s.work)
+		}
+	}
+	// Chains are followed one after the other. Meanwhile, another core checks what
+	// does not ask where they lead: most types.
+	single := sweep{c: c}
+	help(&single)
+	err := c.resolveChains()
+	if err != nil {
+		single.stop()
+	}
+	single.work()
+	other.Wait()
+	if err := cmp.Or(err, cmp.Or(single.errs[:]...)); err != nil {
 		return err
 	}
-	if err := c.types(); err != nil {
+	composed := sweep{c: c, composed: true}
+	help(&composed)
+	composed.work()
+	other.Wait()
+	if err := cmp.Or(composed.errs[:]...); err != nil {
 		return err
+	}
+	c.plain = !c.legacyBitfields
+	for i := range composed.parts {
+		c.inner = append(c.inner, composed.parts[i].inner...)
+		c.plain = c.plain && !composed.parts[i].emptyName
 	}
 	return c.byValueCycles()
 }
 
-// typesParts is how many parts the types are checked in: enough that two cores
+// sweepParts is how many parts the types are checked in: enough that two cores
 // end together, whatever else they have to do.
-const typesParts = 16
+const sweepParts = 16
 
-// typesAlone is the length in bytes below which types are checked before another
+// sweepAlone is the length in bytes below which types are checked before another
 // core has begun.
-const typesAlone = 64 << 10
+const sweepAlone = 64 << 10
 
-// types checks every type of the level, on two cores, and returns the error of
-// the first that fails.
-func (c *checker) types() error {
-	var next atomic.Int32
-	var parts [typesParts]checker
-	var errs [typesParts]error
-	work := func() {
-		for i := next.Add(1) - 1; i < typesParts; i = next.Add(1) - 1 {
-			parts[i] = *c
-			if errs[i] = parts[i].part(c.partStart(i), c.partStart(i+1)); errs[i] != nil {
-				next.Store(typesParts) // those before this one have been begun
-			}
+// composedKinds are those whose checks ask for the layout of others, and so where
+// chains of qualifiers and typedefs lead.
+var composedKinds = kinds(KindStruct, KindUnion, KindArray)
+
+// A sweep checks all types of a level that are, or are not, of composedKinds. Any
+// number of goroutines may work on it.
+type sweep struct {
+	c        checker // what every part starts from
+	composed bool
+	next     atomic.Int32
+	parts    [sweepParts]checker
+	errs     [sweepParts]error // of the first type in each part that fails
+}
+
+func (s *sweep) work() {
+	for i := s.next.Add(1) - 1; i < sweepParts; i = s.next.Add(1) - 1 {
+		s.parts[i] = s.c
+		if s.errs[i] = s.part(&s.parts[i], s.c.partStart(i), s.c.partStart(i+1)); s.errs[i] != nil {
+			s.stop() // the parts before this one have been begun
 		}
 	}
-	var other sync.WaitGroup
-	if len(c.level.types) >= typesAlone {
-		other.Go(work)
-	}
-	work()
-	other.Wait()
-	c.plain = !c.legacyBitfields
-	for i := range parts {
-		c.inner = append(c.inner, parts[i].inner...)
-		c.plain = c.plain && !parts[i].emptyName
-	}
-	return cmp.Or(errs[:]...)
 }
+
+// stop keeps parts that nobody works on yet from being begun.
+func (s *sweep) stop() { s.next.Store(sweepParts) }
 
 // partStart returns the index of a part's first type. Parts have the same number
 // of bytes: records are long.
 func (c *checker) partStart(i int32) int {
-	at := uint64(len(c.level.types)) * uint64(i) / typesParts
+	at := uint64(len(c.level.types)) * uint64(i) / sweepParts
 	index, _ := slices.BinarySearch(c.offsets, uint32(at))
 	return index
 }
 
 // part checks some of the types.
-func (c *checker) part(from, to int) error {
-	offsets, kinds := c.offsets, c.kinds
-	for i := from; i < to; i++ {
+func (s *sweep) part(c *checker, from, to int) error {
+	offsets, kinds := c.offsets[from:to], c.kinds[from:to]
+	for i, k := range kinds {
 		off := offsets[i]
-		switch k := kinds[i]; {
+		switch {
+		case composedKinds.has(k) != s.composed:
+			continue
 		case k == KindFunc && c.isPlainFunc(off): // half of a kernel's types
 			continue
 		case nameOnlyKinds.has(k) && c.isString(c.word(off)): // half of the others
 			continue
 		}
-		if err := c.check(Type{level: c.level, off: off, info: c.word(off + 4), id: c.firstRaw + TypeID(i)}); err != nil {
+		if err := c.check(Type{level: c.level, off: off, info: c.word(off + 4), id: c.firstRaw + TypeID(from+i)}); err != nil {
 			return err
 		}
 	}

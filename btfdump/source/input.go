@@ -102,7 +102,7 @@ func (in *input) bytes(b *budget) ([]byte, error) {
 	if in.size > b.maxSize {
 		return nil, fmt.Errorf("%w: %d bytes would have to be in memory, more than the limit of %d; --max-size raises it", ErrTooLarge, in.size, b.maxSize)
 	}
-	data := make([]byte, in.size)
+	data := freshMemory(in.size)
 	if n, err := readParts(in.at, data); n < len(data) {
 		return nil, cut(int64(n), in.size, err)
 	}
@@ -177,7 +177,7 @@ func readChunks(r io.Reader, hint, limit int64) (*chunks, error) {
 		if rest := hint - c.size; rest > 0 && rest < maxChunkSize {
 			size = rest + 1 // one more, to see the end
 		}
-		chunk := make([]byte, size)
+		chunk := freshMemory(size)
 		n, err := io.ReadFull(r, chunk)
 		if n > 0 {
 			c.chunks = append(c.chunks, chunk[:n])
