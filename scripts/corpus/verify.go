@@ -25,6 +25,7 @@ type driver struct {
 	btfgen string
 	clangs []string // oldest first
 	each   int      // how many modules of a kernel are verified by themselves
+	fast   bool     // no compiler reads back a header with all modules
 	log    func(format string, args ...any)
 }
 
@@ -90,7 +91,7 @@ func (d driver) kernel(ctx context.Context, dir, tmp string) ([]result, error) {
 			}
 			row := result{
 				kernel: filepath.Base(dir), header: whole.name, clang: clang, modules: len(whole.modules),
-				fast: clang != newest && len(whole.modules) > 0,
+				fast: len(whole.modules) > 0 && (d.fast || clang != newest),
 			}
 			start := time.Now()
 			if problem != nil {

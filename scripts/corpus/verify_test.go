@@ -40,6 +40,8 @@ type fixture struct {
 	dir string // of the stand-in
 	log []string
 	mu  sync.Mutex
+
+	fast bool // of the driver
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -81,7 +83,7 @@ func (f *fixture) kernel(name string, modules map[string]int) string {
 
 func (f *fixture) run(each int, clangs []string, dirs ...string) []result {
 	f.t.Helper()
-	d := driver{btfgen: filepath.Join(f.dir, "btfgen"), clangs: clangs, each: each, log: func(format string, args ...any) {
+	d := driver{btfgen: filepath.Join(f.dir, "btfgen"), clangs: clangs, each: each, fast: f.fast, log: func(format string, args ...any) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.log = append(f.log, fmt.Sprintf(format, args...))
@@ -151,6 +153,21 @@ func TestKernelThatHolds(t *testing.T) {
 	}
 	if n := strings.Count(string(calls), "\n"); n != 2+4+2*2 {
 		t.Errorf("btfgen was called %d times:\n%s", n, calls)
+	}
+}
+
+func TestFastVerification(t *testing.T) {
+	f := newFixture(t)
+	f.answer("new", 0, good)
+	f.fast = true
+	dir := f.kernel("6.1-amd64", map[string]int{"a": 10, "b": 30})
+	got := f.run(0, []string{"new"}, dir)
+	want := []result{
+		{kernel: "6.1-amd64", header: "kernel", clang: "new", types: 10, absent: 1},
+		{kernel: "6.1-amd64", header: "with all modules", clang: "new", fast: true, types: 10, absent: 1, modules: 2},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
 
