@@ -119,7 +119,7 @@ var (
 	errTooLarge      = fmt.Errorf("it has %d bytes or more: Go types are limited to that", maxRecord)
 	errNoLayout      = errors.New("no layout was made for it")
 	errBadEnumerator = errors.New("the name of one of its enumerators is no C identifier")
-	errTooMuch       = errors.New("names or records without one are repeated so often that the Go code would be far larger than the BTF")
+	errTooMuch       = errors.New("the Go code would be far larger than the BTF, which holds once what the code repeats: choose fewer types")
 )
 
 // layouter computes layouts, each once. Types that are equal have equal
