@@ -15,6 +15,9 @@ func forObjects(c *cli.Context) error {
 		return errors.New("--for is empty: name a BPF object, as in: btfgen --for prog.bpf.o min.btf")
 	}
 	args, clangFlags := splitFlags(c.Args().Slice())
+	if len(args) == 0 && len(clangFlags) == 0 {
+		return errors.New("name what to make for the object: btfgen --for prog.bpf.o min.btf for BTF to ship with it, slim.h for a header; btfgen --help tells more")
+	}
 	if len(args) == 1 && len(clangFlags) == 0 && isDirectory(args[0]) {
 		return minimalBTF(c, args[0], true)
 	}
