@@ -23,20 +23,21 @@ var Architectures = []string{"amd64", "arm64", "386", "arm", "riscv64", "s390x",
 
 // A Report says what Verify compared and what was wrong.
 type Report struct {
-	Types     int // records, enums and typedefs of them
-	Fields    int // members that are fields: size and offset, on each architecture
-	Accessors int // members that methods read: place in the bytes they read from
-	Constants int // enumerators
-	// Mismatches are sorted. There are none if the file is right.
-	Mismatches []Mismatch
+	Architectures []string `json:"architectures"` // as $GOARCH has them
+	Types         int      `json:"types"`         // records, enums and typedefs of them
+	Fields        int      `json:"fields"`        // members that are fields: size and offset, on each architecture
+	Accessors     int      `json:"accessors"`     // members that methods read: place in the bytes they read from
+	Constants     int      `json:"constants"`     // enumerators
+	// Mismatches are sorted. The list is empty, not nil, if the file is right.
+	Mismatches []Mismatch `json:"mismatches"`
 }
 
 // A Mismatch is a difference between the Go file and the BTF.
 type Mismatch struct {
-	Type    string // in Go
-	Member  string // in C, "" where the type as a whole is meant
-	Arch    string // "" where it is the same on all
-	Problem string
+	Type    string `json:"type"`                   // in Go
+	Member  string `json:"member,omitempty"`       // in C, "" where the type as a whole is meant
+	Arch    string `json:"architecture,omitempty"` // "" where it is the same on all
+	Problem string `json:"problem"`
 }
 
 func (m Mismatch) String() string {
@@ -60,7 +61,8 @@ func Verify(src []byte, v *btfdump.View, archs ...string) (*Report, error) {
 	if len(archs) == 0 {
 		archs = Architectures
 	}
-	c := &verifier{view: v, maps: mapVariables(v), structs: make(map[string]*goRecord), consts: make(map[string][]string)}
+	report := Report{Architectures: slices.Clone(archs), Mismatches: []Mismatch{}}
+	c := &verifier{view: v, report: report, maps: mapVariables(v), structs: make(map[string]*goRecord), consts: make(map[string][]string)}
 	for _, arch := range archs {
 		sizes := types.SizesFor("gc", arch)
 		if sizes == nil {

@@ -45,7 +45,7 @@ type Counts struct {
 	// Assertions and ReadBack are in how many constant expressions that was,
 	// and how many types' BTF; Relocations is the number of accesses tried.
 	Assertions  int `json:"assertions"`
-	ReadBack    int `json:"read_back"`
+	ReadBack    int `json:"readBack"`
 	Relocations int `json:"relocations"`
 }
 
@@ -66,7 +66,7 @@ type Report struct {
 	Absent []string `json:"absent"`
 	// PointerClass is the number of a 32-bit kernel's records that are longer
 	// for BPF because pointers are. They have been compared for a 32-bit target.
-	PointerClass int `json:"pointer_class"`
+	PointerClass int `json:"pointerClass"`
 }
 
 // Holds reports whether the header compiles and nothing in it is wrong. Types

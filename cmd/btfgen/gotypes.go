@@ -242,6 +242,7 @@ func verifyGo(c *cli.Context, path string) error {
 	case c.Bool("json"):
 		encoder := json.NewEncoder(c.App.Writer)
 		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
 		err = encoder.Encode(struct {
 			File  string `json:"file"`
 			Holds bool   `json:"holds"`
@@ -262,7 +263,7 @@ func verifyGo(c *cli.Context, path string) error {
 func printGoReport(out io.Writer, path string, r *gogen.Report) error {
 	counts := fmt.Sprintf("%s, %s, %s and %s on %s", count(r.Types, "type"), count(r.Fields, "field"),
 		count(r.Accessors, "member behind methods", "members behind methods"), count(r.Constants, "constant"),
-		strings.Join(gogen.Architectures, ", "))
+		strings.Join(r.Architectures, ", "))
 	var b strings.Builder
 	if len(r.Mismatches) == 0 {
 		fmt.Fprintf(&b, "%s: holds: Go agrees with the BTF on %s\n", path, counts)
