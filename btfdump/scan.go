@@ -1,6 +1,10 @@
 package btfdump
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/btfgen/btfgen/btfdump/hugepages"
+)
 
 // nativeWords turns a type section of either byte order into one in little
 // endian, or back: it is returned as it is, or copied with the bytes of each word
@@ -21,8 +25,8 @@ func nativeWords(types []byte, big bool) []byte {
 // known from single types: the size of a pointer, how bitfields are written.
 func (l *level) scan() error {
 	types := l.types
-	most := len(types) / 12 // memory that nothing is written to costs nothing
-	offsets, kinds := make([]uint32, most), make([]Kind, most)
+	most := len(types) / 12 // what they turn out not to need is never touched
+	offsets, kinds := hugepages.Make[uint32](most), hugepages.Make[Kind](most)
 	n, off := 0, 0
 	for ; n < len(offsets) && n < len(kinds) && off+12 <= len(types); n++ {
 		info := binary.LittleEndian.Uint32(types[off+4:])

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/btfgen/btfgen/btfdump/hugepages"
 )
 
 // validate checks all types of a level, once: what passes can be decoded by
@@ -335,7 +337,7 @@ func (c *checker) otherTarget(t Type, id TypeID, except kindSet) error {
 // resolveChains fills in resolved, and rejects chains of pointers, arrays and
 // modifiers that lead back to themselves.
 func (c *checker) resolveChains() error {
-	resolved, kinds, chainKinds := make([]TypeID, len(c.kinds)), c.kinds, chainKinds
+	resolved, kinds, chainKinds := hugepages.Make[TypeID](len(c.kinds)), c.kinds, chainKinds
 	c.resolved = resolved
 	for i := range resolved {
 		resolved[i] = c.firstRaw + TypeID(i)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/btfgen/btfgen/btfdump"
+	"github.com/btfgen/btfgen/btfdump/hugepages"
 )
 
 // space is one of C's two name spaces that matter in a header.
@@ -82,7 +83,7 @@ var errSharedNames = errors.New("its name and those before it share their bytes 
 
 func collect(v *btfdump.View) (*collection, error) {
 	room := maxNames(v)
-	c := &collection{named: make([]named, 0, v.NumTypes()/8), suffixed: [2]map[string]bool{{}, {}}}
+	c := &collection{named: hugepages.Make[named](v.NumTypes() / 8)[:0], suffixed: [2]map[string]bool{{}, {}}}
 	var buffer [nameRoom]byte
 	for t := range v.AllOf(btfdump.KindStruct, btfdump.KindUnion, btfdump.KindEnum, btfdump.KindEnum64, btfdump.KindTypedef, btfdump.KindFwd) {
 		kind := classOf(t)
@@ -138,7 +139,7 @@ func (c *collection) sort() {
 	for i := range len(starts) - 1 {
 		starts[i+1] += starts[i]
 	}
-	keys := make([]sortKey, len(c.named))
+	keys := hugepages.Make[sortKey](len(c.named))
 	free := slices.Clone(starts) // in each bucket
 	for i, e := range c.named {
 		key := sortKey{prefix: prefix(e.name), at: uint32(i), class: e.class}
@@ -154,7 +155,7 @@ func (c *collection) sort() {
 			slices.SortFunc(bucket, c.compare)
 		}
 	}
-	sorted := make([]named, len(keys))
+	sorted := hugepages.Make[named](len(keys))
 	for i, key := range keys {
 		sorted[i] = c.named[key.at]
 	}

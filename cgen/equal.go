@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/btfgen/btfgen/btfdump"
+	"github.com/btfgen/btfgen/btfdump/hugepages"
 )
 
 // maxNesting bounds how deep braces and parentheses nest in what is printed.
@@ -58,8 +59,8 @@ func (e *equality) refine(groups [][]named) error {
 	for _, g := range groups {
 		count += len(g)
 	}
-	e.types, e.index = make([]named, 0, count), make([]int32, e.view.NumTypes())
-	e.known = make([]hash, e.view.NumTypes())
+	e.types, e.index = make([]named, 0, count), hugepages.Make[int32](e.view.NumTypes())
+	e.known = hugepages.Make[hash](e.view.NumTypes())
 	for _, g := range groups {
 		for _, t := range g {
 			e.types = append(e.types, t)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/btfgen/btfgen/btfdump"
+	"github.com/btfgen/btfgen/btfdump/hugepages"
 )
 
 // naming is which types are one and what each is called in C. It is decided
@@ -51,7 +52,7 @@ func newNaming(v *btfdump.View) (*naming, error) {
 	n := &naming{
 		view:        v,
 		all:         all,
-		canon:       make([]btfdump.TypeID, v.NumTypes()),
+		canon:       hugepages.Make[btfdump.TypeID](v.NumTypes()),
 		renamed:     make(map[btfdump.TypeID]string),
 		isRenamed:   v.NewSet(),
 		enumerators: make(map[enumeratorID]string),

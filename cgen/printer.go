@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/btfgen/btfgen/btfdump"
+	"github.com/btfgen/btfgen/btfdump/hugepages"
 )
 
 // Print returns the header that the plan describes. Declarations are printed
@@ -20,7 +21,7 @@ func (p *Plan) Print() ([]byte, error) {
 		types = types[:len(types)-1]
 	}
 	functions := p.decls[len(types):]
-	o := output{text: make([]byte, headroom, headroom+p.sizeHint())}
+	o := output{text: hugepages.Make[byte](headroom + p.sizeHint())[:headroom]}
 	if err := p.printAll(types, &o); err != nil {
 		return nil, err
 	}

@@ -5,8 +5,11 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"sync"
 	"sync/atomic"
+
+	"github.com/btfgen/btfgen/btfdump/hugepages"
 )
 
 // An input is the content of a file or of a container: bytes that can be read
@@ -99,10 +102,10 @@ func (in *input) bytes(b *budget) ([]byte, error) {
 	if m, ok := in.at.(memory); ok {
 		return m, nil
 	}
-	if in.size > b.maxSize {
+	if in.size > b.maxSize || in.size > math.MaxInt {
 		return nil, fmt.Errorf("%w: %d bytes would have to be in memory, more than the limit of %d; --max-size raises it", ErrTooLarge, in.size, b.maxSize)
 	}
-	data := freshMemory(in.size)
+	data := hugepages.Make[byte](int(in.size))
 	if n, err := readParts(in.at, data); n < len(data) {
 		return nil, cut(int64(n), in.size, err)
 	}
@@ -177,7 +180,7 @@ func readChunks(r io.Reader, hint, limit int64) (*chunks, error) {
 		if rest := hint - c.size; rest > 0 && rest < maxChunkSize {
 			size = rest + 1 // one more, to see the end
 		}
-		chunk := freshMemory(size)
+		chunk := hugepages.Make[byte](int(size))
 		n, err := io.ReadFull(r, chunk)
 		if n > 0 {
 			c.chunks = append(c.chunks, chunk[:n])

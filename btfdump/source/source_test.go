@@ -235,7 +235,7 @@ func TestReadsAFileOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)
-	if got := after.TotalAlloc - before.TotalAlloc; got > size+size/4 {
+	if got := after.TotalAlloc - before.TotalAlloc; got > size+size/8 {
 		t.Errorf("reading %d bytes took %d bytes of memory", size, got)
 	}
 }

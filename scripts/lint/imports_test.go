@@ -30,14 +30,15 @@ type rule struct {
 // kernels through source.
 var rules = []rule{
 	{"cmd/btfgen", []string{"..."}, []string{"...", "github.com/urfave/cli/v2"}},
-	{"btfdump/source", []string{"btfdump"}, []string{"..."}},
+	{"btfdump/hugepages", nil, nil},
+	{"btfdump/source", []string{"btfdump", "btfdump/hugepages"}, []string{"..."}},
 	{"btfdump/core", []string{"btfdump", "btfdump/source"}, []string{"..."}},
 	{"btfdump/diff", []string{"btfdump"}, nil},
 	{"btfdump/dwarf", []string{"btfdump"}, nil},
-	{"btfdump", nil, nil},
+	{"btfdump", []string{"btfdump/hugepages"}, nil},
 	{"cgen/gogen", []string{"btfdump"}, nil},
 	{"cgen/verify", []string{"btfdump", "btfdump/source"}, []string{"..."}},
-	{"cgen", []string{"btfdump"}, nil},
+	{"cgen", []string{"btfdump", "btfdump/hugepages"}, nil},
 	{"goldens", []string{"btfdump"}, []string{"..."}},
 	{"scripts", []string{"..."}, []string{"..."}},
 }
@@ -137,6 +138,8 @@ func TestRulesComplain(t *testing.T) {
 		{"btfdump/source", "github.com/urfave/cli/v2", false},
 		{"cgen", module + "btfdump", true},
 		{"cgen", module + "btfdump/source", false},
+		{"cgen", module + "btfdump/hugepages", true},
+		{"btfdump/hugepages", module + "btfdump", false},
 		{"cgen/verify", module + "btfdump/source", true},
 		{"cgen/verify", module + "cgen", false},
 		{"cmd/btfgen", module + "cgen", true},
