@@ -11,6 +11,7 @@
 // pages. Where the system's setting is "madvise", as most distributions have it
 // (Documentation/admin-guide/mm/transhuge.rst), it gets none. So the blocks that
 // a table is in are asked for as such before anything touches them, by
-// madvise(2). What else is allocated from those blocks profits too. All of it is
-// advice: where it is not taken, tables are what make would have returned.
+// madvise(2). What else is allocated from those blocks profits too, and the blocks
+// keep the advice for as long as the process runs. It is advice: where it is not
+// taken, tables are what make would have returned.
 package hugepages
