@@ -1,9 +1,9 @@
 // Package hugepages allocates large tables so that their memory comes cheap.
 //
 // A program that runs for some milliseconds spends a good part of them on getting
-// memory from Linux, which gives it in pages of 4 KiB, one page fault each. Made
-// with this package, the tables for a header of a whole kernel take a fifth less
-// time, and 5 MB more.
+// memory from Linux, which gives it in pages of 4 KiB, one page fault each. With
+// its tables made by this package, a header of a whole kernel takes a fifth less
+// time, and 5 MB more memory.
 //
 // # Implementation details
 //
