@@ -2,6 +2,7 @@ package gogen
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/btfgen/btfgen/btfdump"
 )
@@ -123,8 +124,13 @@ func appendCName(b []byte, t btfdump.Type) []byte {
 	case isWords(name):
 		return append(b, name...)
 	}
-	return strconv.AppendQuoteToASCII(b, name[:min(len(name), 80)])
+	quoted := strconv.QuoteToASCII(name[:min(len(name), 80)])
+	return append(b, plainQuotes.Replace(quoted)...)
 }
+
+// plainQuotes escapes what gofmt makes typographic quotes of in a doc comment
+// (https://go.dev/doc/comment#text).
+var plainQuotes = strings.NewReplacer("``", `\x60\x60`, "''", `\x27\x27`)
 
 // isWords reports whether a name consists of identifiers and spaces, as
 // "unsigned int" does.

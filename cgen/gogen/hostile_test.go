@@ -94,6 +94,14 @@ var hostile = map[string]struct {
 	"a comment that is none": {func(b *btftest.Builder) {
 		b.Struct("s", 8, btftest.Field("a", b.Ptr(b.FwdStruct("x\n}*/")), 0))
 	}, ""},
+	"a comment that gofmt would change": {func(b *btftest.Builder) {
+		var members []btftest.Member
+		for i, name := range []string{"``ng", "g''", "```'''", "# head", "[a]: http://b", "- item", "   "} {
+			members = append(members, btftest.Field(fmt.Sprint("m", i), b.Ptr(b.FwdStruct(name)), uint32(i)*64),
+				btftest.Bitfield(fmt.Sprint("b", i), b.Int(name, 8, 0), uint32(i)*64, 7))
+		}
+		b.Union("u", 8*7, members...)
+	}, ""},
 	"members that overlap": {func(b *btftest.Builder) {
 		u := b.Int("unsigned long", 8, 0)
 		b.Struct("s", 16, btftest.Field("a", u, 0), btftest.Field("b", u, 32), btftest.Bitfield("c", u, 3, 60), btftest.Field("d", u, 64))
