@@ -63,6 +63,12 @@ func (t Type) Size() uint32 {
 	return t.u32(8)
 }
 
+// IsForward reports whether the type is only declared: forward declarations, and
+// enums of 0 bytes, which clang writes for the GNU extension "enum foo;".
+func (t Type) IsForward() bool {
+	return t.Kind() == KindFwd || t.Kind().IsEnum() && t.Size() == 0
+}
+
 var refKinds = modifierKinds | kinds(KindPtr, KindFunc, KindFuncProto, KindVar, KindDeclTag)
 
 // Ref returns the type that this one refers to: the target of a pointer,

@@ -219,7 +219,7 @@ func (c *checker) check(t Type) error {
 func (c *checker) enum(t Type) error {
 	switch t.Size() {
 	case 1, 2, 4, 8:
-	case 0: // declared only: clang writes that of "enum foo;", a GNU extension
+	case 0: // see IsForward
 		if t.Vlen() > 0 {
 			return errorAt(t, "an enum with values can't have 0 bytes")
 		}
@@ -429,7 +429,7 @@ func (c *checker) array(t Type) error {
 	for range maxDimensions {
 		elem := c.typeRaw(c.resolveRaw(id))
 		if k := elem.Kind(); k != KindArray {
-			if unsizedKinds.has(k) || k.IsEnum() && elem.Size() == 0 {
+			if unsizedKinds.has(k) || elem.IsForward() {
 				return errorAt(t, "array of type %d, of kind %s, which has no size", id, k)
 			}
 			return nil

@@ -106,7 +106,7 @@ func collect(v *btfdump.View) (*collection, error) {
 		if room -= n; room < 0 {
 			return nil, typeError(t, errSharedNames)
 		}
-		c.named = append(c.named, named{name: name, id: t.ID(), class: kind, fwd: t.Kind() == btfdump.KindFwd})
+		c.named = append(c.named, named{name: name, id: t.ID(), class: kind, fwd: t.IsForward()})
 		if isSuffixed(name) {
 			c.suffixed[kind.space()][name] = true
 		}

@@ -46,12 +46,15 @@ func (p *printer) braces(t btfdump.Type) {
 	}
 	p.text("{\n")
 	p.indent++
+	outer := p.unit
+	p.unit = p.paddingUnit(style)
 	c := btfdump.Cursor{Union: t.Kind() == btfdump.KindUnion, Packed: style.is(packed)}
 	if p.opts.Members != nil {
 		p.keptMembers(t, style, &c)
 	} else {
 		p.allMembers(t, style, &c)
 	}
+	p.unit = outer
 	if p.err != nil {
 		return
 	}
@@ -271,8 +274,15 @@ func (p *printer) padding(from, to uint64) {
 		p.line()
 		p.text(kind, ": ")
 		p.out = strconv.AppendUint(p.out, width, 10)
-		p.text(";\n")
 		from += width
+		if width == p.unit { // many may follow
+			for n := 1; n < 16 && to-from >= width; n++ {
+				p.out = strconv.AppendUint(append(p.out, ", : "...), width, 10)
+				from += width
+			}
+		}
+		p.text(";\n")
+		p.checkSize()
 	}
 }
 

@@ -33,7 +33,7 @@ func (p *printer) enum(t btfdump.Type) {
 // emptyEnum declares an enum without enumerators, which C can't define. With
 // its type stated it needs none: in C23, and in clang whatever the standard.
 func (p *printer) emptyEnum(t btfdump.Type, name string) {
-	if t.Size() == 0 { // only declared, which compilers take
+	if t.IsForward() { // only declared, which compilers take
 		p.text("enum ", name, ";\n\n")
 		return
 	}

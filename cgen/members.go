@@ -52,9 +52,6 @@ func (p *printer) isBesideBitfield(t btfdump.Type, i int) bool {
 // keptMembers prints the members of a record that are kept, and padding up to its
 // end.
 func (p *printer) keptMembers(t btfdump.Type, style recordStyle, c *btfdump.Cursor) {
-	outer := p.unit
-	p.unit = p.paddingUnit(style)
-	defer func() { p.unit = outer }()
 	var gap gap
 	for i := range t.NumMembers() {
 		kept := p.opts.Members.Has(t.ID(), i)
@@ -156,10 +153,10 @@ func (p *Plan) prunedStyle(t btfdump.Type, s recordStyle) (recordStyle, error) {
 
 // paddingUnit returns the length in bits of the longest bitfield for padding in
 // a record, 0 for no limit. On BPF, unnamed bitfields do not align a record. On
-// ARM they do, and records of a 32-bit kernel can only be verified for a machine
+// ARM they do unless it is packed, and records of a 32-bit kernel can only be verified for a machine
 // with pointers as short as its own.
 func (p *printer) paddingUnit(style recordStyle) uint64 {
-	if p.opts.Members == nil || p.target.PointerSize == 8 {
+	if p.target.PointerSize == 8 || style.is(packed) || style.align() >= 8 {
 		return 0
 	}
 	return 8 * uint64(style.align())

@@ -182,6 +182,11 @@ var goldenCases = []goldenCase{
 		i := addInts(b)
 		opaque := b.Enum("opaque", 0)
 		b.Struct("holder", 16, at("pointer", b.Ptr(opaque), 0), at("number", i.i32, 8))
+		b.Struct("by_typedef", 8, at("pointer", b.Ptr(b.Typedef("opaque_t", opaque)), 0))
+		// Of two objects linked into one, one may have the definition.
+		declared, defined := b.Enum("mode", 0), b.Enum("mode", 4, btftest.Val("MODE", 1))
+		b.Struct("both", 16, at("declared", b.Ptr(declared), 0), at("defined", b.Ptr(defined), 8))
+		b.Struct("mode_typedef", 8, at("pointer", b.Ptr(b.Typedef("mode_t", declared)), 0))
 	}},
 	{name: "09_enum_sizes", build: func(b *btftest.Builder) {
 		e1 := b.Enum("one", 1, btftest.Val("ONE", 255))
@@ -201,6 +206,11 @@ var goldenCases = []goldenCase{
 		next := b.Ptr(node)
 		b.At(node).Struct("list_head", 8, at("next", next, 0), at("prev", next, 4))
 		b.Struct("task", 16, at("l", long, 0), at("tasks", node, 4), at("tail", ulong, 12))
+		// Padding must not align what it fills, on ARM too.
+		b.Union("padded_union", 12, at("next", next, 0), at("l", long, 0))
+		gap := b.Struct("gap", 20, at("before", long, 0), at("after", next, 16))
+		b.Struct("gaps", 28, at("next", next, 0), at("gap", gap, 4), at("tail", long, 24))
+		b.Struct("short_gap", 24, at("c", b.Int("char", 1, 0), 0), at("d", b.Int("unsigned char", 1, 0), 23))
 	}},
 	{name: "11_keywords", build: func(b *btftest.Builder) {
 		i := addInts(b)

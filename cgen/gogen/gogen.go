@@ -170,7 +170,7 @@ func (p *plan) need(set *btfdump.Set) (*btfdump.Set, error) {
 			}
 		case k == btfdump.KindTypedef:
 			target := v.Type(v.Resolve(t.ID()))
-			if !hasValues(target.Kind()) {
+			if !hasValues(target) {
 				continue
 			}
 			val, err := p.value(t.ID())
@@ -199,8 +199,12 @@ func (p *plan) need(set *btfdump.Set) (*btfdump.Set, error) {
 }
 
 // hasValues is false for what a typedef can name although nothing has such a
-// type: functions, and records that are declared only.
-func hasValues(k btfdump.Kind) bool {
+// type: functions, and records and enums that are declared only.
+func hasValues(t btfdump.Type) bool {
+	if t.IsForward() {
+		return false
+	}
+	k := t.Kind()
 	return k.IsRecord() || k.IsEnum() || k == btfdump.KindInt || k == btfdump.KindFloat || k == btfdump.KindPtr || k == btfdump.KindArray
 }
 
@@ -230,7 +234,7 @@ func (p *plan) choose(needed *btfdump.Set) {
 		default:
 			u.kind = unitAlias
 			target := skipQualifiers(p.view, t.Ref())
-			if target.HasName() {
+			if target.HasName() || target.IsForward() {
 				break
 			}
 			if target.Kind().IsRecord() {

@@ -149,6 +149,14 @@ var hostile = map[string]struct {
 		u := b.Int("unsigned long", 8, 0)
 		b.Struct("s", 0, btftest.Field("a", b.Array(b.Array(u, u, 1<<31), u, 0), 0))
 	}, "limited"},
+	"enums that are declared only": {func(b *btftest.Builder) {
+		forward := b.Enum("e", 0)
+		b.Struct("s", 16, btftest.Field("a", b.Ptr(forward), 0), btftest.Field("b", b.Ptr(b.Typedef("t", forward)), 64))
+		b.Var("v", forward, btftest.Global)
+		b.Typedef("u", b.Enum("", 0))
+		b.Enum("both", 0)
+		b.Enum("both", 4, btftest.Val("BOTH", 1))
+	}, ""},
 	"everything has no size": {func(b *btftest.Builder) {
 		e := b.Struct("e", 0)
 		u := b.Union("u", 0, btftest.Field("e", e, 0))

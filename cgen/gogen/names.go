@@ -65,6 +65,9 @@ const (
 var rankWords = [...]string{"struct", "union", "enum", "typedef", "var"}
 
 func rankOf(t btfdump.Type) kindRank {
+	if t.IsForward() {
+		return rankNone
+	}
 	switch t.Kind() {
 	case btfdump.KindStruct:
 		return rankStruct
@@ -319,11 +322,11 @@ func claimEnumerators(v *btfdump.View) *claims {
 	for t := range v.All() {
 		switch k := t.Kind(); {
 		case k == btfdump.KindTypedef:
-			if target := skipQualifiers(v, t.Ref()); target.Kind().IsEnum() && !target.HasName() {
+			if target := skipQualifiers(v, t.Ref()); target.Kind().IsEnum() && !target.HasName() && !target.IsForward() {
 				c.typedefs[target.ID()] = append(c.typedefs[target.ID()], t.ID())
 			}
 			continue
-		case !k.IsEnum():
+		case !k.IsEnum(), t.IsForward():
 			continue
 		}
 		if !t.HasName() {

@@ -133,7 +133,7 @@ func (p *printer) unit(u unit) {
 
 // alias prints a typedef.
 func (p *printer) alias(name string, t btfdump.Type) {
-	if !hasValues(p.view.Type(p.view.Resolve(t.ID())).Kind()) {
+	if !hasValues(p.view.Type(p.view.Resolve(t.ID()))) {
 		p.add("\n// ", name, " is ", t.Name(), ", of which there are no values, only pointers: ")
 		p.out = appendCType(p.out, p.view, t.Ref())
 		p.add(".\ntype ", name, " struct{}\n")

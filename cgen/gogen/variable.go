@@ -57,7 +57,7 @@ func appendHeld(list []held, v *btfdump.View, h held) []held {
 		switch t := v.Type(v.Resolve(h.typ)); {
 		case t.Kind() == btfdump.KindArray:
 			h.typ = t.Ref()
-		case t.Kind().IsRecord(), t.Kind().IsEnum():
+		case t.Kind().IsRecord(), t.Kind().IsEnum() && !t.IsForward():
 			return append(list, h)
 		default:
 			return list

@@ -85,7 +85,7 @@ func sameFacts(a, b factSet) bool {
 	same := func(x, y fact) bool { return x.expr == y.expr && x.want == y.want }
 	return slices.EqualFunc(a.facts, b.facts, same) && slices.EqualFunc(a.narrow, b.narrow, same) &&
 		slices.EqualFunc(a.narrowFields, b.narrowFields, func(x, y field) bool {
-			return x.path == y.path && x.offset == y.offset && x.BitSize == y.BitSize
+			return x.record == y.record && x.name == y.name && x.offset == y.offset && x.BitSize == y.BitSize
 		}) && slices.Equal(a.found, b.found)
 }
 
@@ -138,10 +138,11 @@ func (c *check) record(s *factSet, e *entry, head string, t btfdump.Type) {
 	// Members of a record without a name are reached through the member of that
 	// type, by path, and counted from there: reports have them as title.
 	stated := 0
-	var members func(t btfdump.Type, path, title string, base uint64, depth int)
-	members = func(t btfdump.Type, path, title string, base uint64, depth int) {
-		start := ""
+	var members func(t btfdump.Type, path, title string, depth int)
+	members = func(t btfdump.Type, path, title string, depth int) {
+		start, record := "", name
 		if path != "" {
+			record = "__typeof__(((" + name + " *)0)->" + path + ")"
 			start = " - __builtin_offsetof(" + name + ", " + path + ")"
 			path, title = path+".", title+"."
 		}
@@ -154,7 +155,7 @@ func (c *check) record(s *factSet, e *entry, head string, t btfdump.Type) {
 			at := path + c.memberName(m.name)
 			if m.BitSize != 0 {
 				if narrow {
-					s.narrowFields = append(s.narrowFields, field{entry: e, head: head, path: at, title: title + m.name, offset: base + m.offset, Member: m.Member})
+					s.narrowFields = append(s.narrowFields, field{entry: e, record: record, name: c.memberName(m.name), title: title + m.name, offset: m.offset, Member: m.Member})
 				}
 				continue
 			}
@@ -167,11 +168,11 @@ func (c *check) record(s *factSet, e *entry, head string, t btfdump.Type) {
 					expr: "sizeof(((" + name + " *)0)->" + at + index + ")", want: uint64(inner.Size()),
 					member: title + m.name, aspect: AspectSize, show: byteCount,
 				})
-				members(inner, at+index, title+m.name, base+m.offset, depth+1)
+				members(inner, at+index, title+m.name, depth+1)
 			}
 		}
 	}
-	members(t, "", "", 0, 0)
+	members(t, "", "", 0)
 }
 
 // maxMembers bounds how many members of one record are stated, and visited: the
@@ -226,7 +227,7 @@ func (c *check) typedefSize(id btfdump.TypeID) (uint64, bool) {
 			if e == nil || len(e.heads) != 1 {
 				return 0, false
 			}
-		case k == btfdump.KindVoid, k == btfdump.KindFuncProto, k == btfdump.KindFwd:
+		case k == btfdump.KindVoid, k == btfdump.KindFuncProto, t.IsForward():
 			return 0, false
 		}
 		if c.view.PointerSize() == 4 && (t.Kind() == btfdump.KindPtr || c.narrow[t.ID()]) {

@@ -73,7 +73,7 @@ func findNames(v *btfdump.View, set *btfdump.Set, d *declarations) *names {
 		if !ok || !t.HasName() || set != nil && !set.Has(t.ID()) {
 			continue
 		}
-		n.add(c, t.Name(), t.ID(), t.Kind() == btfdump.KindFwd || c == classEnum && t.Size() == 0)
+		n.add(c, t.Name(), t.ID(), t.IsForward())
 	}
 	n.addFunctions(set, d)
 	heads := newHeads(d)

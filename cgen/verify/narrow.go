@@ -118,10 +118,10 @@ func (c *check) assertUnsettled(ctx context.Context, cc *clang, facts *factSet) 
 // field is a bitfield of a record that holds pointers.
 type field struct {
 	entry  *entry
-	head   string // the entry's name in the header
-	path   string // designates it, in C
+	record string // C type of the innermost record with members that are not unnamed
+	name   string // in C
 	title  string // designates it, in reports
-	offset uint64 // bits, from the start of the entry's record
+	offset uint64 // bits, from the start of that record
 	btfdump.Member
 }
 
@@ -132,7 +132,7 @@ func (c *check) narrowBitfields(ctx context.Context, arm *clang, fields []field)
 	for range maxRounds {
 		var b strings.Builder
 		for i, f := range fields {
-			fmt.Fprintf(&b, "const %s btfgen_b%d = { .%s = -1 };\n", f.entry.cType(f.head), i, f.path)
+			fmt.Fprintf(&b, "const %s btfgen_b%d = { .%s = -1 };\n", f.record, i, f.name)
 		}
 		if err := arm.write(file, b.String()); err != nil {
 			return nil, err

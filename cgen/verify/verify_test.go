@@ -190,7 +190,8 @@ func TestHeader(t *testing.T) {
 }
 
 // kernel32 is a 32-bit kernel whose records hold pointers: in a record without a
-// name, in what a typedef stands for, and in two records of one name.
+// name, also as the element of an array that has none, in what a typedef stands
+// for, and in two records of one name.
 func kernel32() *btftest.Builder {
 	b := btftest.New()
 	i := b.Int("int", 4, btftest.Signed)
@@ -198,6 +199,7 @@ func kernel32() *btftest.Builder {
 	p := b.Ptr(i)
 	inner := b.Struct("", 12, field("p", p, 0), btftest.Bitfield("bits", i, 32, 3), field("a", i, 8))
 	b.Struct("outer", 28, field("p", p, 0), field("list", b.Array(inner, i, 2), 4))
+	b.Struct("empty", 4, field("p", p, 0), field("none", b.Array(inner, i, 0), 4))
 	b.Typedef("unnamed", b.Struct("", 12, field("p", p, 0), field("a", i, 4), btftest.Bitfield("bits", i, 64, 3)))
 	one := b.Struct("twin", 8, field("p", p, 0), field("i", i, 4))
 	two := b.Struct("twin", 12, field("i", i, 0), field("p", p, 4), field("l", i, 8))
@@ -209,6 +211,7 @@ func kernel32() *btftest.Builder {
 // whether or not types are read back.
 func TestMistakesIn32BitKernels(t *testing.T) {
 	text := "struct outer { int *p; struct { int *p; int bits: 3; int a; }" + inside + " list[2]; }" + mark +
+		"struct empty { int *p; struct { int *p; int bits: 3; int a; }" + inside + " none[0]; }" + mark +
 		"typedef struct { int *p; int a; int bits: 3; }" + inside + " unnamed;\n" +
 		"struct twin { int *p; int i; }" + mark + "struct twin___2 { int i; int *p; int l; }" + mark +
 		"struct twins { struct twin one; struct twin___2 two; }" + mark
@@ -216,6 +219,7 @@ func TestMistakesIn32BitKernels(t *testing.T) {
 		{"", "", ""},
 		{"int bits: 3; int a; }", "int bits: 3; int: 32; int a; }", "struct outer: size\nstruct outer list: size\nstruct outer list.a: offset"},
 		{"int *p; int bits: 3; int a; }", "int *p; int: 1; int bits: 3; int a; }", "struct outer list.bits: bitfield"},
+		{"int bits: 3; int a; }" + inside + " none", "int: 1; int bits: 3; int a; }" + inside + " none", "struct empty none.bits: bitfield"},
 		{"int a; int bits: 3;", "int bits: 3; int a;", "typedef unnamed a: offset\ntypedef unnamed bits: bitfield"},
 		{"int bits: 3; }" + inside + " unnamed", "int bits: 3; int: 32; int: 32; }" + inside + " unnamed", "typedef unnamed: size"},
 		{"int *p; int l; }", "int: 32; int *p; int l; }", "struct twin: size\nstruct twins: size because of struct twin"},

@@ -162,6 +162,7 @@ func goSelection(view *btfdump.View, patterns []string) (*btfdump.Set, error) {
 		found := false
 		for _, id := range ids {
 			switch k := view.Type(id).Kind(); {
+			case view.Type(id).IsForward():
 			case k.IsRecord(), k.IsEnum(), k == btfdump.KindTypedef, k == btfdump.KindVar:
 				set.Add(id)
 				found = true
@@ -206,7 +207,7 @@ func needsGoType(view *btfdump.View, id btfdump.TypeID) bool {
 	for t.Kind() == btfdump.KindArray {
 		t = view.Type(view.Resolve(t.Ref()))
 	}
-	return t.Kind().IsRecord() || t.Kind().IsEnum()
+	return t.Kind().IsRecord() || t.Kind().IsEnum() && !t.IsForward()
 }
 
 // verifyGo compares a file of Go types with the types of a kernel.

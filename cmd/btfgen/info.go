@@ -295,7 +295,7 @@ func examine(kernel *source.Kernel) []string {
 	for t := range view.All() {
 		own := t.ID() >= view.FirstID()
 		k := t.Kind()
-		if k.IsRecord() || k.IsEnum() {
+		if k.IsRecord() || k.IsEnum() && !t.IsForward() {
 			if name := t.Name(); name != "" {
 				key := k.String() + " " + name
 				if own && seen[key] {

@@ -44,7 +44,7 @@ func (s *slimTypes) find(name core.TypeName) btfdump.TypeID {
 
 // add has a type defined. It reports whether that is news.
 func (s *slimTypes) add(id btfdump.TypeID) bool {
-	if id == 0 || s.view.Type(id).Kind() == btfdump.KindFwd || !s.isRoot.Add(id) {
+	if id == 0 || s.view.Type(id).IsForward() || !s.isRoot.Add(id) {
 		return false
 	}
 	s.roots = append(s.roots, id)

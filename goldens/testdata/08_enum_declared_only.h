@@ -10,11 +10,30 @@
 #define btf_type_tag(x)
 #endif
 
+enum mode {
+	MODE = 1,
+};
+
 enum opaque;
+
+struct both {
+	enum mode *declared;
+	enum mode *defined;
+} __co_re;
+
+typedef enum opaque opaque_t;
+struct by_typedef {
+	opaque_t *pointer;
+} __co_re;
 
 struct holder {
 	enum opaque *pointer;
 	int number;
+} __co_re;
+
+typedef enum mode mode_t;
+struct mode_typedef {
+	mode_t *pointer;
 } __co_re;
 
 #undef __co_re

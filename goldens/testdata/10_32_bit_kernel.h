@@ -11,6 +11,18 @@
 #endif
 
 typedef unsigned int __kernel_size_t;
+struct gap {
+	int before;
+	int: 32, : 32, : 32;
+	struct list_head *after;
+} __co_re;
+
+struct gaps {
+	struct list_head *next;
+	struct gap gap;
+	int tail;
+} __co_re;
+
 struct list_head {
 	struct list_head *next;
 	struct list_head *prev;
@@ -23,6 +35,21 @@ struct no_pointers {
 	unsigned int b;
 	long long unsigned int c;
 	size_t___2 d;
+} __co_re;
+
+union padded_union {
+	struct list_head *next;
+	int l;
+	struct {
+		int: 32, : 32, : 32;
+	};
+} __co_re;
+
+struct short_gap {
+	char c;
+	char: 8, : 8, : 8, : 8, : 8, : 8, : 8, : 8, : 8, : 8, : 8, : 8, : 8, : 8, : 8, : 8;
+	char: 8, : 8, : 8, : 8, : 8, : 8;
+	unsigned char d;
 } __co_re;
 
 struct task {
