@@ -201,7 +201,13 @@ func (g *pruned) expand(i int) error {
 	case k == KindFuncProto:
 		words = append(words, plain(info|uint32(t.NumParams())), g.ref(t.Ref()))
 		for _, param := range t.Params() {
-			words = append(words, prunedWord{kind: textWord}, g.ref(param.Type))
+			ref := g.ref(param.Type)
+			if ref.kind == voidWord && param.Type != 0 {
+				// C has no parameter that is void. But void itself would
+				// stand for variable arguments.
+				ref = prunedWord{kind: refWord, value: uint32(g.node(param.Type))}
+			}
+			words = append(words, prunedWord{kind: textWord}, ref)
 		}
 	case k == KindFunc:
 		words = append(words, plain(info|uint32(t.Linkage())), g.ref(t.Ref()))

@@ -147,7 +147,11 @@ func (s *selection) pruned(from, to *btfdump.View, a, b btfdump.TypeID, same map
 			return fmt.Errorf("%d parameters became %d", x.NumParams(), y.NumParams())
 		}
 		for i, p := range x.Params() {
-			if err := ref(p.Type, y.Param(i).Type); err != nil {
+			param := y.Param(i).Type
+			if (p.Type == 0) != (param == 0) {
+				return fmt.Errorf("parameter %d of type %d became one of type %d: void alone stands for variable arguments", i, p.Type, param)
+			}
+			if err := ref(p.Type, to.Resolve(param)); err != nil {
 				return err
 			}
 		}

@@ -56,6 +56,9 @@ var hostile = []struct {
 		b.At(proto).FuncProto(p)
 		b.Typedef("callback", p)
 	}, "callback", "repeat each other so often"},
+	{"a parameter that is void", func(b *btftest.Builder) {
+		b.Typedef("callback", b.FuncProto(btftest.Void, btftest.Arg("a", b.Const(btftest.Void)), btftest.Arg("b", b.Ptr(btftest.Void))))
+	}, "callback", "a parameter that is void"},
 	{"an anonymous record that points to itself", func(b *btftest.Builder) {
 		s := b.Reserve()
 		p := b.Ptr(s)

@@ -294,6 +294,8 @@ func (o *orderer) walkAnew(id btfdump.TypeID, u use) error {
 
 var errUnknownKind = errors.New("it refers to a type of a kind that this version of btfgen does not know")
 
+var errVoidParam = errors.New("it has a prototype with a parameter that is void, which C can't write")
+
 // members walks the members of a record whose body is printed.
 func (o *orderer) members(t btfdump.Type, depth int) error {
 	if depth > maxNesting {
