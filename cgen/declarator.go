@@ -279,10 +279,6 @@ func (p *printer) params(t btfdump.Type) {
 			}
 			break
 		}
-		if p.view.Resolve(param.Type) == 0 {
-			p.fail(errVoidParam)
-			return
-		}
 		name := param.Name
 		if !p.isParamName(t, i) {
 			name = ""

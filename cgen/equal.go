@@ -9,8 +9,9 @@ import (
 )
 
 // maxNesting bounds how deep braces and parentheses nest in what is printed.
-// clang stops at 256 (-fbracket-depth), a real kernel stays under 10.
-const maxNesting = 200
+// clang stops at 256 (-fbracket-depth), and with prototypes at 127; a real kernel
+// stays under 10.
+const maxNesting = 120
 
 var errNesting = fmt.Errorf("anonymous types or function prototypes are nested more than %d deep", maxNesting)
 

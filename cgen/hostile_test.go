@@ -29,27 +29,27 @@ var hostile = []struct {
 	want  string
 }{
 	{"2^30 copies of an anonymous record", func(b *btftest.Builder) { expansion(b, 30) }, "outer", "repeat each other so often"},
-	{"anonymous members 201 deep", func(b *btftest.Builder) { nested(b, 201, "") }, "outer", "more than 200 deep"},
-	{"members of anonymous types 201 deep", func(b *btftest.Builder) { nested(b, 201, "m") }, "outer", "more than 200 deep"},
-	{"prototypes 201 deep", func(b *btftest.Builder) {
+	{"anonymous members 121 deep", func(b *btftest.Builder) { nested(b, 121, "") }, "outer", "more than 120 deep"},
+	{"members of anonymous types 121 deep", func(b *btftest.Builder) { nested(b, 121, "m") }, "outer", "more than 120 deep"},
+	{"prototypes 121 deep", func(b *btftest.Builder) {
 		id := btftest.Void
 		for range 202 {
 			id = b.Ptr(b.FuncProto(btftest.Void, btftest.Arg("", b.Ptr(id))))
 		}
 		b.Typedef("callback", id)
-	}, "callback", "more than 200 deep"},
+	}, "callback", "more than 120 deep"},
 	{"a prototype that takes itself", func(b *btftest.Builder) {
 		proto := b.Reserve()
 		p := b.Ptr(proto)
 		b.At(proto).FuncProto(btftest.Void, btftest.Arg("", p))
 		b.Typedef("callback", p)
-	}, "callback", "more than 200 deep"},
+	}, "callback", "more than 120 deep"},
 	{"a prototype that takes itself twice", func(b *btftest.Builder) {
 		proto := b.Reserve()
 		p := b.Ptr(proto)
 		b.At(proto).FuncProto(btftest.Void, btftest.Arg("", p), btftest.Arg("", p))
 		b.Typedef("callback", p)
-	}, "callback", "more than 200 deep"},
+	}, "callback", "more than 120 deep"},
 	{"a prototype that returns itself", func(b *btftest.Builder) {
 		proto := b.Reserve()
 		p := b.Ptr(proto)
@@ -64,7 +64,7 @@ var hostile = []struct {
 		p := b.Ptr(s)
 		b.At(s).Struct("", 8, btftest.Field("next", p, 0))
 		b.Struct("outer", 8, btftest.Field("list", s, 0))
-	}, "outer", "more than 200 deep"},
+	}, "outer", "more than 120 deep"},
 	{"two records of one name with such a list", func(b *btftest.Builder) {
 		for _, size := range []uint32{8, 16} {
 			s := b.Reserve()
@@ -72,7 +72,7 @@ var hostile = []struct {
 			b.At(s).Struct("", 8, btftest.Field("next", p, 0))
 			b.Struct("outer", size, btftest.Field("list", s, 0))
 		}
-	}, "outer", "more than 200 deep"},
+	}, "outer", "more than 120 deep"},
 	{"a typedef whose prototype takes it", func(b *btftest.Builder) {
 		def := b.Reserve()
 		proto := b.FuncProto(btftest.Void, btftest.Arg("", def))
@@ -143,8 +143,8 @@ func header(t *testing.T, v *btfdump.View, set *btfdump.Set) string {
 }
 
 func TestDeepestNesting(t *testing.T) {
-	text := header(t, view(t, func(b *btftest.Builder) { nested(b, 200, "") }), nil)
-	if want := "\n" + strings.Repeat("\t", 201) + "int x;\n"; !strings.Contains(text, want) {
+	text := header(t, view(t, func(b *btftest.Builder) { nested(b, 120, "") }), nil)
+	if want := "\n" + strings.Repeat("\t", 121) + "int x;\n"; !strings.Contains(text, want) {
 		t.Error("the innermost member is not there")
 	}
 }

@@ -193,6 +193,7 @@ type use struct {
 var (
 	errArrayOfFunctions  = errors.New("array of functions")
 	errReturnsNoObject   = errors.New("function that returns an array or a function")
+	errVoidParam         = errors.New("function with a parameter that is void")
 	errIncompleteElement = errors.New("array of a record that is only declared")
 )
 
@@ -277,7 +278,11 @@ func (o *orderer) walkAnew(id btfdump.TypeID, u use) error {
 			}
 			o.bodies++
 			for i := range t.NumParams() {
-				if err := o.walk(t.Param(i).Type, use{inPrototype: true, depth: u.depth + 1}); err != nil {
+				param := t.Param(i).Type
+				if param != 0 && o.view.Resolve(param) == 0 {
+					return errVoidParam
+				}
+				if err := o.walk(param, use{inPrototype: true, depth: u.depth + 1}); err != nil {
 					return err
 				}
 			}
@@ -293,8 +298,6 @@ func (o *orderer) walkAnew(id btfdump.TypeID, u use) error {
 }
 
 var errUnknownKind = errors.New("it refers to a type of a kind that this version of btfgen does not know")
-
-var errVoidParam = errors.New("it has a prototype with a parameter that is void, which C can't write")
 
 // members walks the members of a record whose body is printed.
 func (o *orderer) members(t btfdump.Type, depth int) error {

@@ -41,3 +41,25 @@ func TestHostileNamesAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// What nests as deeply as cgen lets it is still taken by every compiler, and
+// compared in a time that does not double with each level.
+func TestDeepestNestingHolds(t *testing.T) {
+	const deepest = 120 // cgen's maxNesting
+	b := btftest.New()
+	inner := b.Struct("", 4, at("x", b.Int("int", 4, btftest.Signed), 0))
+	direct := inner
+	callback := b.Ptr(btftest.Void)
+	for range deepest - 1 {
+		inner = b.Struct("", 4, at("m", inner, 0))
+		direct = b.Struct("", 4, at("", direct, 0))
+		callback = b.Ptr(b.FuncProto(btftest.Void, btftest.Arg("", callback)))
+	}
+	b.Struct("named", 4, at("m", inner, 0))
+	b.Struct("unnamed", 4, at("", direct, 0))
+	b.Typedef("callback", callback)
+	v := readView(t, b.Bytes())
+	_, text := header(t, v, cgen.Options{NoProvenance: true})
+	compileEverywhere(t, v, text, "")
+	mustHold(t, v, text)
+}

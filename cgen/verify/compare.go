@@ -23,7 +23,13 @@ type comparer struct {
 	signs bool
 	// short says that the compiler's BTF has 32 bits of an enumerator's value.
 	short bool
+	// equal are anonymous records that have been found to be the same. Those of a
+	// member are looked at member by member and then as a part of its type: each
+	// level of nesting would double the work.
+	equal map[recordPair]bool
 }
+
+type recordPair struct{ btf, back btfdump.TypeID }
 
 // difference is one thing about a type that the BTF and the compiler see
 // differently.
@@ -42,6 +48,10 @@ const maxDepth = 250
 // a named type (Linux is built with -fms-extensions since 7.0) can only be
 // written as an anonymous record.
 func (c *comparer) record(id, back btfdump.TypeID, prefix string, depth int) []difference {
+	pair := recordPair{id, back}
+	if c.equal[pair] {
+		return nil
+	}
 	t, r := c.btf.Type(id), c.back.Type(back)
 	var list []difference
 	exact := !c.narrow[id]
@@ -72,6 +82,12 @@ func (c *comparer) record(id, back btfdump.TypeID, prefix string, depth int) []d
 		if _, left := byName[m.name]; left {
 			list = append(list, difference{prefix + quoted(m.name), AspectMember, "no such member", c.describe(c.back, m.Type)})
 		}
+	}
+	if len(list) == 0 && depth > 0 {
+		if c.equal == nil {
+			c.equal = make(map[recordPair]bool)
+		}
+		c.equal[pair] = true
 	}
 	return list
 }

@@ -37,23 +37,28 @@ func narrowRecords(v *btfdump.View) map[btfdump.TypeID]bool {
 	if v.PointerSize() == 8 {
 		return narrow
 	}
-	for changed := true; changed; {
-		changed = false
-		for t := range v.All() {
-			if narrow[t.ID()] {
-				continue
+	holders := make(map[btfdump.TypeID][]btfdump.TypeID) // of a record
+	var found []btfdump.TypeID
+	for t := range v.All() {
+		for _, m := range t.Members() {
+			inner := v.Type(v.Resolve(m.Type))
+			for inner.Kind() == btfdump.KindArray {
+				inner = v.Type(v.Resolve(inner.Ref()))
 			}
-			for _, m := range t.Members() {
-				inner := v.Type(v.Resolve(m.Type))
-				for inner.Kind() == btfdump.KindArray {
-					inner = v.Type(v.Resolve(inner.Ref()))
-				}
-				if inner.Kind() == btfdump.KindPtr || narrow[inner.ID()] {
-					narrow[t.ID()] = true
-					changed = true
-					break
-				}
+			switch {
+			case inner.Kind() == btfdump.KindPtr:
+				found = append(found, t.ID())
+			case inner.Kind().IsRecord():
+				holders[inner.ID()] = append(holders[inner.ID()], t.ID())
 			}
+		}
+	}
+	for len(found) > 0 {
+		id := found[len(found)-1]
+		found = found[:len(found)-1]
+		if !narrow[id] {
+			narrow[id] = true
+			found = append(found, holders[id]...)
 		}
 	}
 	return narrow
