@@ -97,14 +97,19 @@ type layout struct {
 	size, align uint32 // bytes; align is that of the Go type on 64-bit machines
 	marker      uint32 // if not 0, align needs a first field [0]uintN of this many bytes
 	swaps       bool   // some field depends on the byte order
+	nesting     int    // how deep the records in it are nested, itself included
 	leaves      []leaf
 	slots       []slot // by offset, disjoint
 }
 
 const (
-	// maxNesting bounds how deep records hold each other by value. Kernels stay
-	// under 30.
-	maxNesting = 500
+	// maxNesting bounds how deep records with names hold each other by value. Each
+	// level doubles the time that the Go compiler and go vet take to find a size:
+	// 18 take an eighth of a second, for each use. Kernels and their modules have up to 13.
+	maxNesting = 18
+	// maxDepth bounds how deep types are followed that become no Go types, such
+	// as records that are members without a name.
+	maxDepth = 500
 	// maxRecord is the size in bytes from which on a record is refused: the Go
 	// compiler has a limit too, 2 GiB for 32-bit machines.
 	maxRecord = 1 << 30
@@ -114,7 +119,8 @@ const (
 )
 
 var (
-	errNesting       = fmt.Errorf("records are nested more than %d deep", maxNesting)
+	errNesting       = fmt.Errorf("records are nested more than %d deep: the Go compiler takes twice as long for each level", maxNesting)
+	errDepth         = fmt.Errorf("types are nested more than %d deep", maxDepth)
 	errTooMany       = fmt.Errorf("it has more than %d members: Go types are limited to that", maxMembers)
 	errTooLarge      = fmt.Errorf("it has %d bytes or more: Go types are limited to that", maxRecord)
 	errNoLayout      = errors.New("no layout was made for it")
@@ -160,11 +166,14 @@ func (c *layouter) layout(id btfdump.TypeID) (*layout, error) {
 	if c.depth++; c.depth > maxNesting {
 		return nil, typeError(t, errNesting)
 	}
-	l := &layout{size: t.Size(), align: 1}
+	l := &layout{size: t.Size(), align: 1, nesting: 1}
 	l.leaves = make([]leaf, 0, t.NumMembers())
 	err := c.flatten(l, t, t, 0, 0)
 	if err == nil && len(l.leaves) > maxMembers {
 		err = errTooMany
+	}
+	if err == nil && l.nesting > maxNesting {
+		err = errNesting
 	}
 	if err == nil {
 		err = l.place()
@@ -183,8 +192,8 @@ func (c *layouter) layout(id btfdump.TypeID) (*layout, error) {
 
 // flatten adds the members of t, which lies at bit base of the record outer.
 func (c *layouter) flatten(l *layout, outer, t btfdump.Type, base uint64, depth int) error {
-	if depth > maxNesting {
-		return errNesting
+	if depth > maxDepth {
+		return errDepth
 	}
 	for i := range t.NumMembers() {
 		m := t.Member(i)
@@ -207,6 +216,9 @@ func (c *layouter) flatten(l *layout, outer, t btfdump.Type, base uint64, depth 
 			return errTooMuch
 		}
 		v, err := c.value(m.Type)
+		if err == nil && v.class == classRecord {
+			l.nesting = max(l.nesting, 1+c.known[v.id].nesting)
+		}
 		if known := (*TypeError)(nil); errors.As(err, &known) {
 			return err // of a record that this one holds, which it names
 		}

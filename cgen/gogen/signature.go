@@ -27,9 +27,9 @@ func (s *signer) sign(id btfdump.TypeID, depth int) string {
 		return sig
 	}
 	t := s.view.Type(id)
-	if depth > maxNesting {
+	if depth > maxDepth {
 		if s.err == nil {
-			s.err = typeError(t, errNesting)
+			s.err = typeError(t, errDepth)
 		}
 		return ""
 	}

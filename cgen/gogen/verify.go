@@ -506,7 +506,7 @@ func (c *verifier) members(t btfdump.Type, base uint64, depth int, f func(btfdum
 		at := base + uint64(m.BitOffset)
 		if m.Name != "" {
 			f(m, at)
-		} else if inner := c.view.Type(c.view.Resolve(m.Type)); inner.Kind().IsRecord() && depth < maxNesting {
+		} else if inner := c.view.Type(c.view.Resolve(m.Type)); inner.Kind().IsRecord() && depth < maxDepth {
 			c.members(inner, at, depth+1, f)
 		}
 	}
