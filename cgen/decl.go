@@ -96,7 +96,7 @@ func (p *printer) allMembers(t btfdump.Type, style recordStyle, c *btfdump.Curso
 }
 
 // holdsRecord reports whether a member without a name is of a record.
-func (p *printer) holdsRecord(id btfdump.TypeID) bool {
+func (p *Plan) holdsRecord(id btfdump.TypeID) bool {
 	return p.view.Type(p.view.Resolve(id)).Kind().IsRecord()
 }
 

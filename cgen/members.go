@@ -134,7 +134,7 @@ func (p *Plan) prunedStyle(t btfdump.Type, s recordStyle) (recordStyle, error) {
 			continue
 		}
 		m, named := t.MemberPlace(i)
-		if named || m.BitSize == 0 {
+		if named || p.holdsRecord(m.Type) {
 			v, err := p.value(m.Type)
 			if err != nil {
 				return s, err

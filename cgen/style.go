@@ -231,6 +231,10 @@ func (p *Plan) fits(t btfdump.Type, limit uint32, stack []btfdump.TypeID) (fit, 
 	waits := false
 	for i := range t.NumMembers() {
 		m, named := t.MemberPlace(i)
+		if !named && !p.holdsRecord(m.Type) {
+			f.padded = true // it is padding, and nothing of it is written
+			continue
+		}
 		v, first, err := p.learn(m.Type)
 		if first != 0 {
 			stack = append(stack, first)
@@ -263,12 +267,7 @@ func (p *Plan) fits(t btfdump.Type, limit uint32, stack []btfdump.TypeID) (fit, 
 			f.padded = f.padded || end != at
 			end = max(end, at+uint64(m.BitSize))
 		}
-		if !named {
-			f.padded = true // it may be padding
-		}
-		if named || m.BitSize == 0 { // unnamed bitfields do not align
-			f.align = max(f.align, a)
-		}
+		f.align = max(f.align, a)
 	}
 	if waits {
 		return fit{}, stack, nil
@@ -330,6 +329,9 @@ func (p *Plan) unionAlign(t btfdump.Type) uint32 {
 	var size uint64
 	least := uint32(1)
 	for _, m := range t.Members() {
+		if m.Name == "" && !p.holdsRecord(m.Type) {
+			continue
+		}
 		v, err := p.value(m.Type)
 		if err != nil {
 			return 0

@@ -277,4 +277,16 @@ var goldenCases = []goldenCase{
 		legacy := b.IntBits("unsigned int", 4, 0, 4, 12)
 		b.Struct("legacy", 4, btftest.Field("x", legacy, 0))
 	}},
+	// A member without a name that is no record is padding: what is not written
+	// does not align.
+	{name: "22_padding_members", build: func(b *btftest.Builder) {
+		i := addInts(b)
+		p := b.Ptr(btftest.Void)
+		b.Union("choice", 8, at("a", i.i32, 0), at("", p, 0))
+		b.Struct("first", 16, at("", p, 0), at("a", i.i32, 8))
+		b.Struct("last", 16, at("a", i.i32, 0), at("", p, 8))
+		b.Struct("bits", 8, btftest.Bitfield("a", i.u32, 0, 3), btftest.Bitfield("", i.u32, 3, 20), btftest.Bitfield("b", i.u32, 23, 4), at("", i.u16, 6))
+		inner := b.Union("", 8, at("x", i.i32, 0), at("", p, 0))
+		b.Struct("holder", 12, at("c", i.i32, 0), at("inner", inner, 4))
+	}},
 }
