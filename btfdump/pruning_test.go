@@ -333,6 +333,18 @@ func TestPruningKeepsCirclesApart(t *testing.T) {
 	}
 }
 
+// A parameter that is void by way of a qualifier must not become the one that
+// stands for variable arguments, which only the last can.
+func TestPruningVoidParameter(t *testing.T) {
+	b := btftest.New()
+	proto := b.FuncProto(btftest.Void, btftest.Arg("a", b.Const(btftest.Void)), btftest.Arg("b", b.Int("int", 4, btftest.Signed)))
+	view, err := btfdump.New(b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkPruning(t, view, selection{roots: map[btfdump.TypeID]bool{btfdump.TypeID(proto): true}, targets: map[btfdump.TypeID]bool{btfdump.TypeID(proto): true}})
+}
+
 func TestPruningErrors(t *testing.T) {
 	b := btftest.New()
 	b.HeaderLen = 32

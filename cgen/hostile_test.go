@@ -59,6 +59,16 @@ var hostile = []struct {
 	{"a parameter that is void", func(b *btftest.Builder) {
 		b.Typedef("callback", b.FuncProto(btftest.Void, btftest.Arg("a", b.Const(btftest.Void)), btftest.Arg("b", b.Ptr(btftest.Void))))
 	}, "callback", "a parameter that is void"},
+	{"a typedef without a name", func(b *btftest.Builder) {
+		b.Struct("s", 4, btftest.Field("a", b.Typedef("", b.Int("int", 4, btftest.Signed)), 0))
+	}, "s", "has no name"},
+	{"a forward declaration without a name", func(b *btftest.Builder) {
+		b.Struct("s", 8, btftest.Field("a", b.Ptr(b.FwdStruct("")), 0))
+	}, "s", "has no name"},
+	{"an array of 2^61 bytes", func(b *btftest.Builder) {
+		i := b.Int("long unsigned int", 8, 0)
+		b.Typedef("t", b.Ptr(b.Array(b.Array(i, i, 1<<29), i, 1<<29)))
+	}, "t", "2^61 bytes"},
 	{"an anonymous record that points to itself", func(b *btftest.Builder) {
 		s := b.Reserve()
 		p := b.Ptr(s)

@@ -183,6 +183,9 @@ func (o *orderer) close(f frame) {
 	}
 }
 
+// maxArray is the size in bytes from which on compilers refuse an array.
+const maxArray = 1 << 61
+
 // use says where in a declaration an expression stands.
 type use struct {
 	complete    bool // the type's size must be known
@@ -194,6 +197,8 @@ var (
 	errArrayOfFunctions  = errors.New("array of functions")
 	errReturnsNoObject   = errors.New("function that returns an array or a function")
 	errVoidParam         = errors.New("function with a parameter that is void")
+	errArrayTooLarge     = errors.New("array of 2^61 bytes or more")
+	errNoName            = errors.New("it refers to a typedef or to a forward declaration that has no name")
 	errIncompleteElement = errors.New("array of a record that is only declared")
 )
 
@@ -241,9 +246,15 @@ func (o *orderer) walkAnew(id btfdump.TypeID, u use) error {
 		case btfdump.KindConst, btfdump.KindVolatile, btfdump.KindRestrict, btfdump.KindTypeTag:
 			id = t.Ref()
 		case btfdump.KindArray:
+			if o.view.SizeOf(id) >= maxArray {
+				return errArrayTooLarge
+			}
 			u.complete = true // even behind a pointer
 			id = t.Ref()
 		case btfdump.KindTypedef:
+			if !t.HasName() {
+				return errNoName
+			}
 			o.need(id)
 			if u.complete {
 				o.needTarget(id)
@@ -261,8 +272,11 @@ func (o *orderer) walkAnew(id btfdump.TypeID, u use) error {
 			}
 			return nil
 		case btfdump.KindFwd:
-			if u.complete {
+			switch {
+			case u.complete:
 				return errIncompleteElement
+			case !t.HasName():
+				return errNoName
 			}
 			o.need(id) // the only declaration it will have
 			return nil

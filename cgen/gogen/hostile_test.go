@@ -122,8 +122,8 @@ var hostile = map[string]struct {
 		b.Struct("s", 4, btftest.Field("a", id, 0))
 	}, ""},
 	"records, 13 deep": {func(b *btftest.Builder) { nest(b, 13) }, ""}, // as in Linux
-	"records, 18 deep":           {func(b *btftest.Builder) { nest(b, 18) }, ""},
-	"records, 19 deep":           {func(b *btftest.Builder) { nest(b, 19) }, "nested more than 18 deep"},
+	"records, 18 deep": {func(b *btftest.Builder) { nest(b, 18) }, ""},
+	"records, 19 deep": {func(b *btftest.Builder) { nest(b, 19) }, "nested more than 18 deep"},
 	"records, 10,000 deep": {func(b *btftest.Builder) {
 		nest(b, 10000)
 	}, "nested more than"},
