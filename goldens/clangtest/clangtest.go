@@ -3,11 +3,13 @@
 // [Compilers] finds them by name: clang, and clang-14 to clang-99. None at all
 // fails the test: what only a compiler can prove is not to be skipped. [Find] is
 // for programs beside the tests.
-// [Clang.Compile] turns a source text into an object and reports diagnostics.
+// [Clang.Compile] turns a source text into an object and reports diagnostics,
+// [Clang.BTF] into BTF. [RandomTypes] writes such a text.
 package clangtest
 
 import (
 	"bytes"
+	"debug/elf"
 	"fmt"
 	"os"
 	"os/exec"
@@ -115,4 +117,28 @@ func (c Clang) Compile(t testing.TB, files map[string]string, args ...string) (o
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err = cmd.Run()
 	return filepath.Join(dir, "main.o"), out.String(), err
+}
+
+// BTF compiles C for a BPF target, "bpfel" or "bpfeb", and returns the BTF that
+// the compiler wrote of it.
+func (c Clang) BTF(t testing.TB, source, target string) []byte {
+	t.Helper()
+	object, output, err := c.Compile(t, map[string]string{"main.c": source}, "-target", target, "-g", "-w")
+	if err != nil {
+		t.Fatalf("%v\n%s\n%s", err, output, source)
+	}
+	file, err := elf.Open(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	section := file.Section(".BTF")
+	if section == nil {
+		t.Fatal("the object has no section .BTF")
+	}
+	raw, err := section.Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }
