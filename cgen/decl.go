@@ -217,14 +217,18 @@ func (p *printer) tail(t btfdump.Type, c *btfdump.Cursor, style recordStyle) {
 	if alignUp(c.Bit(), uint64(style.align())*8) == size*8 {
 		return
 	}
-	if t.Kind() == btfdump.KindStruct || size <= 8 && t.NumMembers() == 0 {
+	oneBitfield := size <= 8 && size&(size-1) == 0 && (p.unit == 0 || size*8 <= p.unit)
+	if t.Kind() == btfdump.KindStruct || oneBitfield && t.NumMembers() == 0 {
 		p.padding(c.Bit(), size*8)
 		return
 	}
 	p.line()
 	p.text("struct {\n")
 	p.indent++
+	outer := p.unit
+	p.unit = p.paddingUnit(recordStyle{logAlign: style.logAlign}) // this struct is not packed
 	p.padding(0, size*8)
+	p.unit = outer
 	p.indent--
 	p.line()
 	p.text("};\n")

@@ -208,6 +208,9 @@ var goldenCases = []goldenCase{
 		b.Struct("task", 16, at("l", long, 0), at("tasks", node, 4), at("tail", ulong, 12))
 		// Padding must not align what it fills, on ARM too.
 		b.Union("padded_union", 12, at("next", next, 0), at("l", long, 0))
+		b.Union("empty_union", 4)
+		b.Struct("packed_holder", 13, at("next", next, 0), at("u", b.Union("packed_union", 5, at("next", next, 0), at("l", long, 0)), 4), at("tail", long, 9))
+		b.Union("three_bytes", 3)
 		gap := b.Struct("gap", 20, at("before", long, 0), at("after", next, 16))
 		b.Struct("gaps", 28, at("next", next, 0), at("gap", gap, 4), at("tail", long, 24))
 		b.Struct("short_gap", 24, at("c", b.Int("char", 1, 0), 0), at("d", b.Int("unsigned char", 1, 0), 23))
@@ -286,6 +289,7 @@ var goldenCases = []goldenCase{
 		b.Struct("first", 16, at("", p, 0), at("a", i.i32, 8))
 		b.Struct("last", 16, at("a", i.i32, 0), at("", p, 8))
 		b.Struct("bits", 8, btftest.Bitfield("a", i.u32, 0, 3), btftest.Bitfield("", i.u32, 3, 20), btftest.Bitfield("b", i.u32, 23, 4), at("", i.u16, 6))
+		b.Union("three_bytes", 3)
 		inner := b.Union("", 8, at("x", i.i32, 0), at("", p, 0))
 		b.Struct("holder", 12, at("c", i.i32, 0), at("inner", inner, 4))
 	}},

@@ -11,6 +11,12 @@
 #endif
 
 typedef unsigned int __kernel_size_t;
+union empty_union {
+	struct {
+		char: 8, : 8, : 8, : 8;
+	};
+} __co_re;
+
 struct gap {
 	int before;
 	int: 32, : 32, : 32;
@@ -37,6 +43,20 @@ struct no_pointers {
 	size_t___2 d;
 } __co_re;
 
+union packed_union {
+	struct list_head *next;
+	int l;
+	struct {
+		char: 8, : 8, : 8, : 8, : 8;
+	};
+} __attribute__((packed)) __co_re;
+
+struct packed_holder {
+	struct list_head *next;
+	union packed_union u;
+	int tail;
+} __attribute__((packed)) __co_re;
+
 union padded_union {
 	struct list_head *next;
 	int l;
@@ -56,6 +76,12 @@ struct task {
 	int l;
 	struct list_head tasks;
 	unsigned int tail;
+} __co_re;
+
+union three_bytes {
+	struct {
+		char: 8, : 8, : 8;
+	};
 } __co_re;
 
 #undef __co_re

@@ -43,6 +43,13 @@ struct last {
 	long long: 64;
 } __co_re;
 
+union three_bytes {
+	struct {
+		short: 16;
+		char: 8;
+	};
+} __co_re;
+
 #undef __co_re
 
 #endif /* __VMLINUX_H__ */
