@@ -44,6 +44,10 @@ SEC("?lsm/file_open") int open(u64 *ctx) { if (&bpf_task_acquire && CONFIG_X) bp
 		if err := json.Unmarshal(text, &core.Report{}); err != nil {
 			t.Error(err)
 		}
+		o.Needs(func(core.TypeName) bool { return true }, true)
+		if different, err := core.Differences(raw, raw); err == nil && len(different) > 0 {
+			t.Errorf("the object differs from itself: %q", different)
+		}
 		for _, k := range report.Kernels {
 			for _, p := range k.Programs {
 				for _, finding := range p.Findings {

@@ -185,11 +185,11 @@ func (w *needsWalk) relocation(r *Relocation) {
 			w.needs.Accesses = append(w.needs.Accesses, *current)
 		}
 	}
-	for i, step := range s.raw {
-		t := w.view.Type(step.Type)
-		if i == 0 || !t.Kind().IsRecord() {
+	for step, isMember := range s.all() {
+		if !isMember {
 			continue
 		}
+		t := w.view.Type(step.Type)
 		if name, ok := declaredName(t); ok && w.declared(name) {
 			flush()
 			current = &MemberAccess{Root: name}

@@ -16,7 +16,7 @@ const needsProgram = macros + `
 typedef struct { int counter; } atomic_t;
 enum { FLAG_A = 1, FLAG_B };
 enum state { STATE_A };
-struct qstr { int len; } CORE;
+struct qstr { int len; int hash; } CORE;
 struct only_declared;
 struct dentry { struct qstr d_name[2]; atomic_t refs; union { int one; struct { int two; }; }; struct only_declared *p; } CORE;
 struct value { int v; };
@@ -82,11 +82,11 @@ func TestDifferences(t *testing.T) {
 struct in { int i; };
 struct arg { int a; };
 struct other { char c[3]; };
-struct rec { int unused; long used; struct in in; } CORE;
+struct rec { int unused; long used; struct in in; struct in list[1000]; } CORE;
 struct { struct rec *value; } map SEC(".maps");
 long counter = 1;
 extern int kfunc(struct arg *a) SEC(".ksyms");
-SEC("tc") long f(struct rec *r) { return r->used + counter + kfunc(0); }
+SEC("tc") long f(struct rec *r) { return r->used + r->list[999].i + counter + kfunc(0); }
 SEC("tc") long g(struct rec *r) { return __builtin_btf_type_id(*(struct rec *)0, 1) + (long)&map; }
 `
 	clang := clangtest.Newest(t)
@@ -100,7 +100,8 @@ SEC("tc") long g(struct rec *r) { return __builtin_btf_type_id(*(struct rec *)0,
 		{"struct in in;", "struct in in; long more;", "struct rec"},
 		{"long used; struct in in;", "struct in in; int: 32; long used;", "section \"tc\""},
 		{"r->used", "*(long *)&r->unused", "unused"},
-		{"used", "renamed", "relocation only in the first: function \"f\", instruction 0: field byte offset of struct rec (24 bytes).used"},
+		{"used", "renamed", "relocation only in the first: function \"f\", instruction 0: field byte offset of struct rec (4024 bytes).used"},
+		{"list", "others", "field byte offset of struct rec (4024 bytes).list[999]"},
 		{"counter = 1", "counter = 2", "section \".data\" differs at byte 0"},
 		{"counter = 1", "counter = 0", "section \".bss\""},
 		{"struct arg { int a; };", "struct arg;", "struct arg (only declared)"},

@@ -138,16 +138,18 @@ func (p *loadedProgram) access(r *Relocation) string {
 	if err != nil {
 		return b.String() + " " + r.Access
 	}
-	for i, step := range s.raw {
-		switch t := p.View.Type(step.Type); {
-		case r.Kind.IsEnumval():
-			b.WriteString(" " + t.Enumerator(int(step.Index)).Name)
-		case i == 0 && step.Index == 0:
-		case i > 0 && t.Kind().IsRecord():
-			b.WriteString("." + t.Member(int(step.Index)).Name)
-		default:
+	if r.Kind.IsEnumval() {
+		return b.String() + " " + s.last().name
+	}
+	first := true
+	for step, isMember := range s.all() {
+		switch {
+		case isMember:
+			b.WriteString("." + p.View.Type(step.Type).Member(int(step.Index)).Name)
+		case !first || step.Index > 0:
 			fmt.Fprintf(&b, "[%d]", step.Index)
 		}
+		first = false
 	}
 	return b.String()
 }

@@ -3,6 +3,7 @@ package core
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 
@@ -33,6 +34,25 @@ type namedStep struct {
 }
 
 func (s *spec) last() *namedStep { return &s.steps[len(s.steps)-1] }
+
+// all goes along the steps to a member, and says of each whether it leads to a
+// member: else it leads to an element, which may be a record too.
+func (s *spec) all() iter.Seq2[Step, bool] {
+	return func(yield func(Step, bool) bool) {
+		var at btfdump.Type // where the steps so far lead
+		for i, step := range s.raw {
+			isMember := i > 0 && at.Kind().IsRecord()
+			if !yield(step, isMember) {
+				return
+			}
+			id := step.Type
+			if isMember {
+				id = at.Member(int(step.Index)).Type
+			}
+			at = s.view.Type(s.view.Resolve(id))
+		}
+	}
+}
 
 // EssentialName returns the name by which types are found in a kernel: without
 // the flavour, which is what follows the last "___" that stands between other

@@ -130,7 +130,9 @@ func (c *clang) run(ctx context.Context, args ...string) (stdout []byte, message
 	defer cancel()
 	cmd := exec.CommandContext(limited, c.path, args...)
 	cmd.Dir = c.dir
-	cmd.Env = append(os.Environ(), "TMPDIR="+c.dir) // where a clang that crashes leaves what it was given
+	if c.dir != "" {
+		cmd.Env = append(os.Environ(), "TMPDIR="+c.dir) // where a clang that crashes leaves what it was given
+	}
 	cmd.WaitDelay = time.Second
 	var out bytes.Buffer
 	diagnostics := limitedBuffer{limit: maxDiagnostics}

@@ -65,3 +65,22 @@ func TestTemporaryFilesOfClang(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A compiler of programs keeps its temporary files where others do: without a
+// directory of its own, its variable must not be empty, which clang takes for the
+// one that it runs in.
+func TestTemporaryFilesOfCompiler(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "clang")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\necho \"clang version 19.1.7 $TMPDIR\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", "/tmp/kept")
+	c, err := NewCompiler(context.Background(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := c.Run(context.Background(), "-c", "x.c")
+	if err != nil || !strings.HasSuffix(string(result.Stdout), " /tmp/kept\n") {
+		t.Errorf("the compiler says %q: %v", result.Stdout, err)
+	}
+}
