@@ -83,10 +83,12 @@ struct in { int i; };
 struct arg { int a; };
 struct other { char c[3]; };
 struct rec { int unused; long used; struct in in; struct in list[1000]; } CORE;
+struct flags { char x: 3; long y; } CORE;
 struct { struct rec *value; } map SEC(".maps");
 long counter = 1;
 extern int kfunc(struct arg *a) SEC(".ksyms");
 SEC("tc") long f(struct rec *r) { return r->used + r->list[999].i + counter + kfunc(0); }
+SEC("tc") long h(struct flags *f) { return __builtin_preserve_field_info(f->x, 1); }
 SEC("tc") long g(struct rec *r) { return __builtin_btf_type_id(*(struct rec *)0, 1) + (long)&map; }
 `
 	clang := clangtest.Newest(t)
@@ -97,6 +99,7 @@ SEC("tc") long g(struct rec *r) { return __builtin_btf_type_id(*(struct rec *)0,
 		{"int unused;", "int: 32;", ""},
 		{"int unused;", "char x; char y; short z;", ""},
 		{"struct other { char c[3]; };", "", ""},
+		{"x: 3; long y;", "x: 3; char y[15];", ""},
 		{"struct in in;", "struct in in; long more;", "struct rec"},
 		{"long used; struct in in;", "struct in in; int: 32; long used;", "section \"tc\""},
 		{"r->used", "*(long *)&r->unused", "unused"},
@@ -129,7 +132,7 @@ SEC("tc") long g(struct rec *r) { return __builtin_btf_type_id(*(struct rec *)0,
 	if _, err := core.Differences(reference, reference[:len(reference)/2]); err == nil {
 		t.Error("half an object is no error")
 	}
-	// IDs of types in instructions are no difference; all else there is.
+	// What a loader replaces in instructions is no difference; all else there is.
 	o, err := core.ReadObject("main.o", reference)
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +146,8 @@ SEC("tc") long g(struct rec *r) { return __builtin_btf_type_id(*(struct rec *)0,
 		changed := bytes.Clone(reference)
 		changed[f.Section(function.Section).Offset+function.Offset+uint64(r.Instruction)*core.InstructionSize+4]++
 		got, err := core.Differences(reference, changed)
-		if isID := r.Kind == core.TypeIDTarget; err != nil || isID != (len(got) == 0) {
+		isReplaced := r.Kind == core.TypeIDTarget || r.Kind == core.FieldByteSize // of a bitfield
+		if err != nil || isReplaced != (len(got) == 0) {
 			t.Errorf("the constant of %s is another: %q, %v", r.Kind, got, err)
 		}
 	}

@@ -26,8 +26,10 @@ const maxDifferences = 20
 //     and external functions and the types of external variables and maps, by
 //     name, and whether the records that they mention are defined.
 //
-// IDs of types in instructions are compared by what they stand for: a loader
-// replaces them (relocations of the kinds TypeIDLocal and TypeIDTarget).
+// What a loader replaces in any case is not compared: IDs of types in
+// instructions (relocations of the kinds TypeIDLocal and TypeIDTarget), and how
+// the compiler would load a bitfield (libbpf's bpf_core_calc_field_relo does not
+// validate that). What they stand for is compared by the relocation's names.
 func Differences(a, b []byte) ([]string, error) {
 	var s sameness
 	var err error
@@ -92,15 +94,34 @@ func readProgram(raw []byte) (*loadedProgram, error) {
 		}
 	}
 	for i := range object.Relocations {
-		if r := &object.Relocations[i]; r.Kind == TypeIDLocal || r.Kind == TypeIDTarget {
-			p.maskTypeID(r)
+		if r := &object.Relocations[i]; p.isReplaced(r) {
+			p.mask(r)
 		}
 	}
 	return p, nil
 }
 
-// maskTypeID makes one of all type IDs in an instruction.
-func (p *loadedProgram) maskTypeID(r *Relocation) {
+// isReplaced reports whether a loader puts its own number into an instruction,
+// whatever stands there: IDs of types, and what it needs to know of a bitfield to
+// load it. The compiler's number for that depends on how it aligns the record's
+// other members, libbpf's on the bitfield alone.
+func (p *loadedProgram) isReplaced(r *Relocation) bool {
+	switch r.Kind {
+	case TypeIDLocal, TypeIDTarget:
+		return true
+	case FieldByteOffset, FieldByteSize, FieldLShiftU64:
+		s, err := localSpec(p.View, r)
+		if err != nil || s.last().name == "" {
+			return false
+		}
+		last := s.last()
+		return memberOf(p.View, p.View.Type(last.Type), int(last.Index)).BitSize > 0
+	}
+	return false
+}
+
+// mask makes one of all numbers that a loader puts into an instruction.
+func (p *loadedProgram) mask(r *Relocation) {
 	if r.Function < 0 {
 		return
 	}
@@ -108,6 +129,11 @@ func (p *loadedProgram) maskTypeID(r *Relocation) {
 	data := p.loaded[f.Section]
 	at := f.Offset + uint64(r.Instruction)*InstructionSize
 	if at+InstructionSize > uint64(len(data)) {
+		return
+	}
+	switch f.Code[r.Instruction].Class() {
+	case classLDX, classST, classSTX:
+		clear(data[at+2 : at+4]) // the offset
 		return
 	}
 	clear(data[at+4 : at+8])
