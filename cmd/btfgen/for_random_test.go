@@ -16,8 +16,9 @@ import (
 )
 
 // A program must become the same instructions on the kernel, whether it was
-// compiled with the header that is made for it or with the whole one.
-func TestSlimRandomPrograms(t *testing.T) {
+// compiled with the header that is made for it or with the whole one, and whether
+// the kernel's BTF is whole or what is made for the program.
+func TestForRandomPrograms(t *testing.T) {
 	clang := clangtest.Newest(t)
 	for seed := range uint64(8) {
 		target := []string{"bpfel", "bpfeb"}[seed%2]
@@ -36,38 +37,52 @@ func TestSlimRandomPrograms(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			// compile compiles the program with the header that btfgen makes.
-			compile := func(program string, args ...string) (code []byte, output string) {
+			generate := func(args ...string) {
 				var stderr bytes.Buffer
-				if code := run(append(args, "-q", "-i", kernel, header), nil, &stderr, &stderr); code != 0 {
-					t.Fatalf("%q: exit code %d: %s\n%s", args, code, &stderr, program)
+				if code := run(append(args, "-q", "-i", kernel), nil, &stderr, &stderr); code != 0 {
+					t.Fatalf("%q: exit code %d: %s", args, code, &stderr)
 				}
+			}
+			// compile compiles the program with the header that btfgen has made.
+			compile := func(program string) (object, output string, err error) {
 				text, err := os.ReadFile(header)
 				if err != nil {
 					t.Fatal(err)
 				}
 				files := map[string]string{"main.c": program, "vmlinux.h": string(text)}
-				object, output, err := clang.Compile(t, files, "-target", target, "-g", "-O2")
-				if err != nil {
-					return nil, fmt.Sprintf("%v\n%s\n%s\n%s", err, output, program, text)
-				}
-				return relocated(t, object, view), ""
+				return clang.Compile(t, files, "-target", target, "-g", "-O2")
 			}
 			write(kernel, raw)
+			generate(header)
 			program := randomProgram(r, view)
-			want, output := compile(program)
-			for try := 0; want == nil; try++ { // clang crashes on some questions
+			object, output, err := compile(program)
+			for try := 0; err != nil; try++ { // clang crashes on some questions
 				if program = randomProgram(r, view); try == 20 {
-					t.Fatal(output)
+					t.Fatal(err, output)
 				}
-				want, output = compile(program)
+				object, output, err = compile(program)
 			}
+			t.Log(program)
+			want := relocated(t, object, raw)
 			write(source, []byte(program))
 			for _, args := range [][]string{{"--for", source}, {"--for", source, "--fields"}} {
-				code, output := compile(program, append(args, "--clang", clang.Name)...)
-				if !bytes.Equal(code, want) {
-					t.Errorf("%q: other instructions\n%s%s", args, output, program)
+				generate(append(args, "--clang", clang.Name, header)...)
+				slim, output, err := compile(program)
+				if err != nil {
+					t.Fatalf("%q: %v\n%s", args, err, output)
 				}
+				if !bytes.Equal(relocated(t, slim, raw), want) {
+					t.Errorf("%q: other instructions", args)
+				}
+			}
+			minimal := filepath.Join(dir, "min.btf")
+			generate("--for", object, minimal)
+			small, err := os.ReadFile(minimal)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(relocated(t, object, small), want) {
+				t.Error("other instructions with the minimal BTF")
 			}
 		})
 	}
@@ -77,10 +92,13 @@ func TestSlimRandomPrograms(t *testing.T) {
 func randomProgram(r *rand.Rand, v *btfdump.View) string {
 	var b strings.Builder
 	b.WriteString("#include \"vmlinux.h\"\n")
-	var records []btfdump.Type
+	var records, enums []btfdump.Type
 	for t := range v.All() {
-		if t.Kind().IsRecord() && t.HasName() && t.NumMembers() > 0 {
+		switch {
+		case t.Kind().IsRecord() && t.HasName() && t.NumMembers() > 0:
 			records = append(records, t)
+		case t.Kind().IsEnum() && t.HasName():
+			enums = append(enums, t)
 		}
 	}
 	for i := range 20 {
@@ -91,7 +109,11 @@ func randomProgram(r *rand.Rand, v *btfdump.View) string {
 		}
 		path, numeric := randomPath(r, v, t)
 		expression := fmt.Sprintf("__builtin_preserve_type_info(*(%s %s *)0, %d)", keyword, t.Name(), r.IntN(2))
-		switch n := r.IntN(4); {
+		switch n := r.IntN(5); {
+		case n == 4 && len(enums) > 0:
+			e := enums[r.IntN(len(enums))]
+			value := e.Enumerator(r.IntN(e.NumEnumerators()))
+			expression = fmt.Sprintf("__builtin_preserve_enum_value(*(enum %s *)%s, %d)", e.Name(), value.Name, r.IntN(2))
 		case path == "":
 		case n == 0 || !numeric:
 			expression = fmt.Sprintf("__builtin_preserve_field_info(p->%s, %d)", path, r.IntN(3))
@@ -130,8 +152,12 @@ func randomPath(r *rand.Rand, v *btfdump.View, t btfdump.Type) (path string, num
 }
 
 // relocated returns an object's instructions as a loader makes them on a kernel.
-func relocated(t *testing.T, object string, kernel *btfdump.View) []byte {
+func relocated(t *testing.T, object string, kernel []byte) []byte {
 	t.Helper()
+	view, err := btfdump.New(kernel)
+	if err != nil {
+		t.Fatal(err)
+	}
 	raw, err := os.ReadFile(object)
 	if err != nil {
 		t.Fatal(err)
@@ -140,8 +166,11 @@ func relocated(t *testing.T, object string, kernel *btfdump.View) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(o.Relocations) == 0 {
+		t.Fatal("there is nothing to relocate")
+	}
 	var code []byte
-	results := core.NewTarget(kernel).Relocate(o)
+	results := core.NewTarget(view).Relocate(o)
 	for i := range o.Functions {
 		patched, err := o.Patch(i, results)
 		if err != nil {
