@@ -222,7 +222,8 @@ func TestErrorsQuoteNames(t *testing.T) {
 	}
 }
 
-// Wherever a string of more than 4096 bytes lies, it is found, and no other is.
+// Wherever a name of more than 4096 bytes lies, it is found, and no other is.
+// Other strings may be as long as they like.
 func TestLongStrings(t *testing.T) {
 	for before := range 40 {
 		for _, n := range []int{4095, 4096, 4097, 5000, 20000} {
@@ -235,6 +236,19 @@ func TestLongStrings(t *testing.T) {
 				t.Errorf("%d bytes after %d: want an error with %q, have %v", n, 100*before, want, err)
 			} else if n <= 4096 && err != nil {
 				t.Errorf("%d bytes after %d: %v", n, 100*before, err)
+			}
+			b = btftest.New()
+			b.Str(strings.Repeat("b", 100*before))
+			b.Str(strings.Repeat("n", n))
+			b.Int("int", 4, 0)
+			end := b.Str(strings.Repeat("e", 5000)) + 1000
+			b.FwdStruct("x")
+			raw := b.Bytes()
+			binary.LittleEndian.PutUint32(raw[24+16:], end) // the name behind the header and the int
+			if v, err := btfdump.New(raw); err != nil {
+				t.Errorf("%d bytes that are no name, after %d: %v", n, 100*before, err)
+			} else if got := v.Type(2).Name(); got != strings.Repeat("e", 4000) {
+				t.Errorf("the end of a long string is %.20q, with %d bytes", got, len(got))
 			}
 		}
 	}

@@ -173,10 +173,15 @@ func (r *extReader) records(raw []byte, header, field uint32, what string, size 
 	return nil
 }
 
-// text returns the string at an offset of the BTF's strings.
+// text returns the string at an offset of the BTF's strings, of long ones the
+// start: many places may refer to the same.
 func (r *extReader) text(off uint32) (string, error) {
 	if uint64(off) >= r.strings.stringsEnd() {
 		return "", formatErrorf(".BTF.ext: string at offset %d of %d bytes of strings", off, r.strings.stringsEnd())
+	}
+	text := r.strings.text(off)
+	if r.strings.tooLong(off) > 0 {
+		return text[:maxString], nil
 	}
 	return r.strings.name(off), nil
 }

@@ -106,7 +106,7 @@ func (l *level) noteInt(t []byte) {
 	if uint64(nameOff) >= l.stringsEnd() {
 		return // reported by validate
 	}
-	if isLong(l.name(nameOff)) {
+	if l.tooLong(nameOff) == 0 && isLong(l.name(nameOff)) {
 		l.pointerSize = size
 	}
 }

@@ -16,6 +16,9 @@ import (
 // of the blob, and none recurses.
 func (l *level) validate() error {
 	c := checker{level: l, end: l.firstRaw + TypeID(len(l.offsets)), strEnd: uint32(l.stringsEnd())}
+	if len(l.long) > 0 {
+		c.strEnd = 0 // each name has to be looked at by nameOffset
+	}
 	var other sync.WaitGroup
 	help := func(s *sweep) {
 		if len(l.types) >= sweepAlone {
@@ -155,7 +158,7 @@ type checker struct {
 	*level
 	end       TypeID      // the ID after the last
 	inner     [][2]TypeID // record, and record of the same size that it holds by value
-	strEnd    uint32      // the offset after the last string
+	strEnd    uint32      // the offset after the last string that may be a name
 	emptyName bool        // a member has an empty name that is not at offset 0
 }
 
@@ -307,7 +310,13 @@ func (c *checker) nameOffset(t Type, off uint32, what string) error {
 	if c.isString(off) || off == 0 {
 		return nil
 	}
-	return errorAt(t, "%s is at offset %d of %d bytes of strings", what, off, c.strEnd)
+	if end := c.stringsEnd(); uint64(off) >= end {
+		return errorAt(t, "%s is at offset %d of %d bytes of strings", what, off, end)
+	}
+	if n := c.tooLong(off); n > 0 {
+		return errorAt(t, "%s has %d bytes, more than %d", what, n, maxString)
+	}
+	return nil
 }
 
 // target checks that a reference leads to a type, and to none of the kinds

@@ -2,9 +2,11 @@ package btfdump
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"iter"
 	"math/bits"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -27,10 +29,11 @@ const maxTypes = 1 << 31
 type level struct {
 	raw     []byte
 	header  Header
-	types   []byte // the type section, in little endian; shares raw's memory if that is
-	strings string // the string section, sharing raw's memory
-	layout  []byte // the layout section that applies, also one of a base
-	big     bool   // big endian
+	types   []byte       // the type section, in little endian; shares raw's memory if that is
+	strings string       // the string section, sharing raw's memory
+	long    []longString // the strings that are too long for names, those of bases included
+	layout  []byte       // the layout section that applies, also one of a base
+	big     bool         // big endian
 
 	base     *level // the blob whose IDs and strings this one continues
 	strStart uint32 // the string offset at which own strings start
@@ -83,9 +86,7 @@ func newLevel(raw []byte, base *level) (*level, error) {
 		if base == nil && strs[0] != 0 {
 			return nil, formatErrorf("string section does not start with the empty string")
 		}
-		if err := checkLengths(strs); err != nil {
-			return nil, err
-		}
+		l.long = longStrings(strs)
 		// The view promises that raw stays as it is, so a string may share it.
 		l.strings = unsafe.String(&strs[0], len(strs))
 	}
@@ -98,6 +99,11 @@ func newLevel(raw []byte, base *level) (*level, error) {
 			return nil, formatErrorf("string sections are longer than 4 GiB together")
 		}
 		l.strStart = uint32(end)
+		for i := range l.long {
+			l.long[i].start += l.strStart
+			l.long[i].end += l.strStart
+		}
+		l.long = append(slices.Clone(base.long), l.long...)
 		l.firstRaw = base.firstRaw + TypeID(len(base.offsets))
 		l.first = l.firstRaw
 		l.pointerSize = base.pointerSize
@@ -115,27 +121,45 @@ func newLevel(raw []byte, base *level) (*level, error) {
 	return l, nil
 }
 
-// maxString is the length in bytes that a string may have. Types can share
+// maxString is the length in bytes that a name may have. Types can share
 // strings, and the ends of strings, so without a limit the names of a blob
 // could together be as long as the square of its size. The kernel stops at
-// KSYM_NAME_LEN, which is 512.
+// KSYM_NAME_LEN, which is 512. Strings that no type has as its name, such as
+// lines of source code, may be longer.
 const maxString = 4096
 
-// checkLengths looks for a string of more than maxString bytes. It must cover
-// one of the windows of half that size which the section divides into, so only
-// the windows' first strings are looked at.
-func checkLengths(strs []byte) error {
+// longString is where a string of more than maxString bytes starts and ends, as
+// offsets that count the base's strings too.
+type longString struct{ start, end uint32 }
+
+// longStrings finds those strings. Each must cover one of the windows of half
+// that size which the section divides into, so only the windows' first strings are
+// looked at.
+func longStrings(strs []byte) (list []longString) {
 	const window = maxString / 2
 	for at := 0; at < len(strs); at += window {
 		if bytes.IndexByte(strs[at:min(at+window, len(strs))], 0) >= 0 {
 			continue
 		}
+		if n := len(list); n > 0 && at < int(list[n-1].end) {
+			continue
+		}
 		start := bytes.LastIndexByte(strs[:at], 0) + 1
 		if end := at + bytes.IndexByte(strs[at:], 0); end-start > maxString {
-			return formatErrorf("string at offset %d has %d bytes, more than %d", start, end-start, maxString)
+			list = append(list, longString{uint32(start), uint32(end)})
 		}
 	}
-	return nil
+	return list
+}
+
+// tooLong returns the length in bytes of the string at an offset, if that is
+// more than a name may have, else 0.
+func (l *level) tooLong(off uint32) uint32 {
+	i, _ := slices.BinarySearchFunc(l.long, off, func(s longString, off uint32) int { return cmp.Compare(s.end, off) })
+	if i < len(l.long) && l.long[i].start <= off && l.long[i].end-off > maxString {
+		return l.long[i].end - off
+	}
+	return 0
 }
 
 // Base returns the view that a split view builds on, and nil for one that
