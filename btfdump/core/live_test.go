@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,12 +30,14 @@ volatile int sink;
 #define there(t) bpf_core_field_exists((t)->never_was)
 `
 
-// liveCases are loaded into the running kernel. want is what is to be said of
-// them; "" leaves that open, since compilers differ.
-var liveCases = []struct {
+// liveCase is a program that is loaded into the running kernel. want is what is to
+// be said of it; "" leaves that open, since compilers differ.
+type liveCase struct {
 	name, section, before, body string
 	want                        string
-}{
+}
+
+var liveCases = []liveCase{
 	{name: "all there", body: `sink = BPF_CORE_READ(task(), mm, exe_file, f_mode);`, want: "runs"},
 	{name: "unguarded", body: `sink = missing(task());`, want: "fails"},
 	{name: "guarded", body: `if (there(task())) sink = missing(task());`, want: "runs, degraded"},
@@ -139,7 +142,7 @@ func TestLiveKernel(t *testing.T) {
 	counts := make(map[core.Verdict]int)
 	_, trial := compileCRaw(t, programPrelude+"SEC(\"fentry/do_unlinkat\") int prog(void *ctx) { return 0; }")
 	trampolines := loadIntoKernel(trial)
-	for _, c := range liveCases {
+	for _, c := range slices.Concat(liveCases, randomLiveCases(30)) {
 		t.Run(c.name, func(t *testing.T) {
 			if kernel.Config == nil && bytes.Contains([]byte(c.name), []byte("kconfig")) {
 				t.Skip("the running kernel shows no configuration")

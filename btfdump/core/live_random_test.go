@@ -1,0 +1,66 @@
+package core_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+)
+
+// randomLiveCases are programs with guards in each other, right and wrong ones.
+// What is said of them is left open: only that the kernel agrees counts.
+func randomLiveCases(n int) []liveCase {
+	var cases []liveCase
+	for i := range n {
+		w := guardWriter{rand.New(rand.NewPCG(uint64(i), 0))}
+		before := "static noinline int get(int n, int has) { if (has) { " + w.statement(2) + " } " + w.statement(3) + " return n; }"
+		cases = append(cases, liveCase{name: fmt.Sprint("random ", i), before: before, body: "int n = 0; " + w.statements(0) + " sink = n;"})
+	}
+	return cases
+}
+
+type guardWriter struct{ *rand.Rand }
+
+func (w guardWriter) pick(from ...string) string { return from[w.IntN(len(from))] }
+
+// access reads a member that is there, or one that is not.
+func (w guardWriter) access() string {
+	return w.pick("BPF_CORE_READ(task(), pid)", "BPF_CORE_READ(task(), mm, exe_file, f_mode)", "missing(task())", "missing(task())",
+		"BPF_CORE_READ((struct task_struct___gone *)task(), never_was_either)", "(int)bpf_core_field_size(task()->never_was)")
+}
+
+func (w guardWriter) condition() string {
+	return w.pick("", "!") + w.pick("there(task())", "there(task())", "there(task())", "bpf_core_type_exists(struct task_struct___gone)", "bpf_core_type_exists(struct sock)",
+		"bpf_core_field_exists(((struct task_struct___gone *)0)->never_was_either)", "bpf_core_enum_value_exists(enum bpf_func_id___x, BPF_FUNC_never___x)",
+		"bpf_core_type_size(struct mm_struct)", "bpf_get_prandom_u32()", "(sink & 4)")
+}
+
+func (w guardWriter) statement(depth int) string {
+	if depth > 3 || w.IntN(4) == 0 {
+		return fmt.Sprintf("if (%s) n += %s;", w.condition(), w.access())
+	}
+	switch w.IntN(7) {
+	case 0:
+		return fmt.Sprintf("if (%s && %s) { %s }", w.condition(), w.condition(), w.statements(depth+1))
+	case 1:
+		return fmt.Sprintf("if (%s || %s) { %s }", w.condition(), w.condition(), w.statements(depth+1))
+	case 2:
+		return fmt.Sprintf("n += %s ? %s : %d;", w.condition(), w.access(), w.IntN(9))
+	case 3:
+		return fmt.Sprintf("for (int i = 0; i < %d; i++) { if (%s) break; n += bpf_get_prandom_u32(); %s }", 1+w.IntN(4), w.condition(), w.statement(depth+2))
+	case 4:
+		return fmt.Sprintf("switch (%s) { case 0: %s break; case 1: %s break; default: n++; }", w.condition(), w.statement(depth+1), w.statement(depth+1))
+	case 5:
+		if depth < 2 {
+			return fmt.Sprintf("n += get(n, %s);", w.condition())
+		}
+	}
+	return fmt.Sprintf("if (%s) { %s } else { %s }", w.condition(), w.statements(depth+1), w.statement(depth+1))
+}
+
+func (w guardWriter) statements(depth int) string {
+	list := make([]string, 1+w.IntN(2))
+	for i := range list {
+		list[i] = w.statement(depth)
+	}
+	return strings.Join(list, " ")
+}
