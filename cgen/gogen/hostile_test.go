@@ -336,3 +336,23 @@ func TestVerifyFindsMistakes(t *testing.T) {
 		t.Error("the guards let a wrong size pass")
 	}
 }
+
+// Functions on one line become longer than gofmt lets them be, at every length of
+// the name.
+func TestLongNames(t *testing.T) {
+	b := btftest.New()
+	i, u8 := b.Int("int", 4, btftest.Signed), b.Int("unsigned char", 1, 0)
+	flag, char := b.Int("_Bool", 1, btftest.Bool), b.Int("char", 1, btftest.Char)
+	for n := range 120 {
+		b.Struct("e"+strings.Repeat("x", n), 0)
+		b.Struct("b"+strings.Repeat("x", n), 4, btftest.Field("x", u8, 0))
+		b.Struct("s"+strings.Repeat("x", n), 8, btftest.Field("a", i, 0), btftest.Bitfield("b", i, 35, 7), btftest.Bitfield("c", i, 45, 7), btftest.Bitfield("d", flag, 55, 1))
+		b.Union("u"+strings.Repeat("x", n), 4, btftest.Field("a", i, 0), btftest.Field("c", u8, 0))
+		b.Enum("n"+strings.Repeat("x", n), 4, btftest.Val("V"+strings.Repeat("x", n), 1))
+		b.Typedef("t"+strings.Repeat("x", n), b.Ptr(i))
+		b.Struct("m", uint32(8+8*n), btftest.Field("m"+strings.Repeat("x", n), b.Array(char, i, 5), 0), btftest.Field("p"+strings.Repeat("x", n), i, 24),
+			btftest.Bitfield("q"+strings.Repeat("x", n), i, 57, 5), btftest.Field("f"+strings.Repeat("x", n), b.Array(u8, i, 0), uint32(64+64*n)))
+	}
+	v := view(t, b.Bytes())
+	checkCode(t, v, generate(t, v, nil, gogen.Options{}))
+}

@@ -271,17 +271,20 @@ func (p *printer) flush(id btfdump.TypeID, n int) {
 // addFunc prints the end of a function that stands on one line, and breaks the
 // line where gofmt would: a header and body of 100 characters or more.
 func (p *printer) addFunc(parts ...string) {
+	const limit = 100
 	p.add(parts...)
 	end := len(p.out) - len(" }\n")
 	start := bytes.LastIndexByte(p.out[:end], '\n') + 1
-	if end-start-len(" { ") < 100 {
+	if bytes.HasSuffix(p.out, []byte(" {}\n")) {
+		if header := len(p.out) - len(" {}\n"); header-start >= limit {
+			p.out = append(p.out[:header], " {\n}\n"...)
+		}
+		return
+	}
+	if end-start-len(" { ") < limit {
 		return
 	}
 	brace := start + bytes.Index(p.out[start:], []byte(" { "))
-	if brace < start {
-		p.out = append(p.out[:len(p.out)-len("}\n")], "\n}\n"...) // an empty body
-		return
-	}
 	body := string(p.out[brace+len(" { ") : end])
 	p.out = append(p.out[:brace], " {\n\t"...)
 	p.add(body, "\n}\n")
