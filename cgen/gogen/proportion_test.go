@@ -110,7 +110,7 @@ var outOfProportion = map[string]struct {
 			members[i] = btftest.Bitfield(fmt.Sprint("m", i), u, uint32(i), 1)
 		}
 		id := b.Struct("", 128, members...)
-		for range 400 {
+		for range 16 {
 			id = b.Struct("", 128, btftest.Field(name, id, 0))
 		}
 		b.Struct("s", 128, btftest.Field(name, id, 0))
