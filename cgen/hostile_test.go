@@ -61,10 +61,10 @@ var hostile = []struct {
 	}, "callback", "a parameter that is void"},
 	{"a typedef without a name", func(b *btftest.Builder) {
 		b.Struct("s", 4, btftest.Field("a", b.Typedef("", b.Int("int", 4, btftest.Signed)), 0))
-	}, "s", "has no name"},
+	}, "s", "without a name"},
 	{"a forward declaration without a name", func(b *btftest.Builder) {
 		b.Struct("s", 8, btftest.Field("a", b.Ptr(b.FwdStruct("")), 0))
-	}, "s", "has no name"},
+	}, "s", "without a name"},
 	{"an array of 2^61 bytes", func(b *btftest.Builder) {
 		i := b.Int("long unsigned int", 8, 0)
 		b.Typedef("t", b.Ptr(b.Array(b.Array(i, i, 1<<29), i, 1<<29)))

@@ -153,8 +153,8 @@ func (p *Plan) prunedStyle(t btfdump.Type, s recordStyle) (recordStyle, error) {
 
 // paddingUnit returns the length in bits of the longest bitfield for padding in
 // a record, 0 for no limit. On BPF, unnamed bitfields do not align a record. On
-// ARM they do unless it is packed, and records of a 32-bit kernel can only be verified for a machine
-// with pointers as short as its own.
+// ARM they do unless it is packed, and records of a 32-bit kernel can only be
+// verified for a machine with pointers as short as its own.
 func (p *printer) paddingUnit(style recordStyle) uint64 {
 	if p.target.PointerSize == 8 || style.is(packed) || style.align() >= 8 {
 		return 0

@@ -198,7 +198,7 @@ var (
 	errReturnsNoObject   = errors.New("function that returns an array or a function")
 	errVoidParam         = errors.New("function with a parameter that is void")
 	errArrayTooLarge     = errors.New("array of 2^61 bytes or more")
-	errNoName            = errors.New("it refers to a typedef or to a forward declaration that has no name")
+	errNoName            = errors.New("typedef or forward declaration without a name")
 	errIncompleteElement = errors.New("array of a record that is only declared")
 )
 

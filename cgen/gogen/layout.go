@@ -105,7 +105,8 @@ type layout struct {
 const (
 	// maxNesting bounds how deep records with names hold each other by value. Each
 	// level doubles the time that the Go compiler and go vet take to find a size:
-	// 18 take an eighth of a second, for each use. Kernels and their modules have up to 13.
+	// 18 take an eighth of a second, for each use. Kernels and their modules have
+	// up to 13.
 	maxNesting = 18
 	// maxDepth bounds how deep types are followed that become no Go types, such
 	// as records that are members without a name.
