@@ -203,12 +203,27 @@ func (v *View) ByteOrder() binary.ByteOrder {
 }
 
 // PointerSize returns the size of a pointer in bytes, 4 or 8. BTF does not
-// state it: it is that of the type long, and 8 where there is none.
+// state it: it is that of the type long, and where there is none, 8 or what
+// [View.WithPointerSize] says.
 func (v *View) PointerSize() int {
 	if s := v.top().pointerSize; s != 0 {
 		return int(s)
 	}
 	return 8
+}
+
+// WithPointerSize returns a view of the same types for those who know better than
+// the BTF how many bytes a pointer has, 4 or 8: from the ELF header of the file
+// that it is in. If the BTF tells, it returns v.
+func (v *View) WithPointerSize(bytes int) *View {
+	if v.top().pointerSize != 0 {
+		return v
+	}
+	top := *v.top()
+	top.pointerSize = uint32(bytes)
+	levels := slices.Clone(v.levels)
+	levels[len(levels)-1] = &top
+	return newView(levels)
 }
 
 // NumTypes returns the number of type IDs, those of bases and void included:

@@ -1,10 +1,6 @@
 package source
 
-import (
-	"fmt"
-
-	"github.com/btfgen/btfgen/btfdump"
-)
+import "fmt"
 
 // Each opens the kernels that an input holds, one after the other, and gives
 // each to use: all of an archive with many kernels (unless opts.Release chooses
@@ -30,7 +26,7 @@ func Each(input string, modules []string, opts Options, use func(*Kernel) error)
 	s.each = func(f *Found) error {
 		kernel := &Kernel{Release: f.Release, Origin: f}
 		var err error
-		if kernel.View, err = btfdump.New(f.Raw); err != nil {
+		if kernel.View, err = f.view(f.Raw); err != nil {
 			return fmt.Errorf("%s: %w", quotedOr(f.Path(), "BTF"), err)
 		}
 		n++

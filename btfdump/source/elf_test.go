@@ -144,3 +144,64 @@ func TestELFSectionPastTheEnd(t *testing.T) {
 		}
 	}
 }
+
+// elf32File returns a 32-bit ELF file with the given section and one of section
+// names.
+func elf32File(t *testing.T, order binary.ByteOrder, s elfSection) []byte {
+	t.Helper()
+	const headerSize, sectionHeaderSize = 52, 40
+	names := "\x00" + s.name + "\x00.shstrtab\x00"
+	data := elf.ELFDATA2LSB
+	if order == binary.BigEndian {
+		data = elf.ELFDATA2MSB
+	}
+	ident := [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS32), byte(data), byte(elf.EV_CURRENT)}
+	var b bytes.Buffer
+	for _, part := range []any{
+		elf.Header32{Ident: ident, Type: uint16(elf.ET_EXEC), Machine: uint16(elf.EM_ARM), Version: uint32(elf.EV_CURRENT),
+			Shoff: uint32(headerSize + len(s.data) + len(names)), Ehsize: headerSize, Shentsize: sectionHeaderSize, Shnum: 3, Shstrndx: 2},
+		s.data, []byte(names), elf.Section32{},
+		elf.Section32{Name: 1, Type: uint32(s.kind), Flags: uint32(s.flags), Off: headerSize, Size: uint32(len(s.data)), Addralign: 1},
+		elf.Section32{Name: uint32(2 + len(s.name)), Type: uint32(elf.SHT_STRTAB), Off: uint32(headerSize + len(s.data)), Size: uint32(len(names)), Addralign: 1},
+	} {
+		if err := binary.Write(&b, order, part); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b.Bytes()
+}
+
+// The BTF of a 32-bit file tells the size of pointers by its type long; without
+// one, the file does.
+func TestPointersOfELF(t *testing.T) {
+	for _, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
+		for _, c := range []struct {
+			long uint32 // bytes; 0: there is none
+			file func([]byte) []byte
+			want int
+		}{
+			{0, func(raw []byte) []byte { return raw }, 8},
+			{0, func(raw []byte) []byte {
+				return elfFile(order.(binary.AppendByteOrder), elfSection{".BTF", elf.SHT_PROGBITS, 0, raw})
+			}, 8},
+			{0, func(raw []byte) []byte { return elf32File(t, order, elfSection{".BTF", elf.SHT_PROGBITS, 0, raw}) }, 4},
+			{4, func(raw []byte) []byte { return elf32File(t, order, elfSection{".BTF", elf.SHT_PROGBITS, 0, raw}) }, 4},
+			{8, func(raw []byte) []byte { return elf32File(t, order, elfSection{".BTF", elf.SHT_PROGBITS, 0, raw}) }, 8},
+		} {
+			b := btftest.New()
+			b.Order = order.(binary.AppendByteOrder)
+			if c.long != 0 {
+				b.Int("long int", c.long, btftest.Signed)
+			}
+			b.Struct("s", 8, btftest.Field("p", b.Ptr(btftest.Void), 0), btftest.Field("c", b.Int("char", 1, 0), 32))
+			kernel, err := Open(write(t, t.TempDir(), "vmlinux", c.file(b.Bytes())), nil, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := kernel.View.Type(kernel.View.Lookup("s")[0])
+			if got, size := kernel.View.PointerSize(), kernel.View.SizeOf(p.Member(0).Type); got != c.want || size != uint64(c.want) {
+				t.Errorf("%v, long of %d bytes: pointers have %d bytes, and one %d, want %d", order, c.long, got, size, c.want)
+			}
+		}
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/btfgen/btfgen/btfdump"
 )
 
 // A Layer is one step of the way from an input to the BTF in it.
@@ -58,6 +60,16 @@ type Found struct {
 	Module  string // the module's name, if it is one
 	DWARF   bool   // there is DWARF debug information
 	ELF     *ELFInfo
+}
+
+// view reads the BTF, or that of a module's base. Where it does not tell the size
+// of pointers, that is what the ELF file says (as libbpf's btf__parse_elf has it).
+func (f *Found) view(raw []byte) (*btfdump.View, error) {
+	v, err := btfdump.New(raw)
+	if err == nil && f.ELF != nil && f.ELF.Class == 32 {
+		v = v.WithPointerSize(4)
+	}
+	return v, err
 }
 
 // Path returns the path of the innermost layer that has one and is a file, ""

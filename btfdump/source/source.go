@@ -153,7 +153,7 @@ func openFile(input string, requests moduleRequests, opts Options, live liveKern
 		return openModuleAsInput(input, s, requests, opts, live)
 	}
 	kernel := &Kernel{Release: origin.Release, Origin: origin}
-	if kernel.View, err = btfdump.New(origin.Raw); err != nil {
+	if kernel.View, err = origin.view(origin.Raw); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if opts.Base != "" {

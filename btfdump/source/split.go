@@ -106,7 +106,7 @@ func openModuleAsInput(input string, s *search, requests moduleRequests, opts Op
 // standAlone opens a module on the base that it was given when it was built,
 // where no kernel is at hand.
 func standAlone(name string, m module, origin *Found) (*Kernel, error) {
-	base, err := btfdump.New(m.base)
+	base, err := origin.view(m.base)
 	if err != nil {
 		return nil, fmt.Errorf("%s: section .BTF.base: %w", name, err)
 	}
