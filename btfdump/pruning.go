@@ -153,6 +153,10 @@ func (g *pruned) ref(id TypeID) prunedWord {
 
 func plain(word uint32) prunedWord { return prunedWord{value: word} }
 
+// intBits are the bits of an int's last word that mean something. Ints that
+// differ in others are the same.
+const intBits = 0x0fff00ff
+
 // expand decides on a node's words.
 func (g *pruned) expand(i int) error {
 	t := g.nodes[i].Type
@@ -218,7 +222,7 @@ func (g *pruned) expand(i int) error {
 	case k == KindInt, k == KindFloat, k == KindFwd:
 		words = append(words, plain(info|flag), plain(t.u32(8)))
 		if k == KindInt {
-			words = append(words, plain(t.u32(12)))
+			words = append(words, plain(t.u32(12)&intBits))
 		}
 	default:
 		return &FormatError{ID: t.id, Kind: k, Name: name, Msg: "no type refers to those of this kind, so they can't be a part of one"}

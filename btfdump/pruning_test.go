@@ -345,6 +345,33 @@ func TestPruningVoidParameter(t *testing.T) {
 	checkPruning(t, view, selection{roots: map[btfdump.TypeID]bool{btfdump.TypeID(proto): true}, targets: map[btfdump.TypeID]bool{btfdump.TypeID(proto): true}})
 }
 
+// Bits of an int's word that mean nothing make it no other type.
+func TestPruningIntsWithSpareBits(t *testing.T) {
+	b := btftest.New()
+	one := b.Raw(btftest.KindInt, "int", 0, false, 4, 32)
+	two := b.Raw(btftest.KindInt, "int", 0, false, 4, 0x10004020)
+	three := b.Raw(btftest.KindInt, "int", 0, false, 4, 1<<24|32)
+	view, err := btfdump.New(b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := btfdump.NewPruning(view)
+	for _, id := range []btftest.ID{one, two, three} {
+		p.Root(btfdump.TypeID(id))
+	}
+	raw, err := p.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	small, err := btfdump.New(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(small.Lookup("int")); n != 2 {
+		t.Errorf("there are %d ints, want 2: unsigned and signed", n)
+	}
+}
+
 func TestPruningErrors(t *testing.T) {
 	b := btftest.New()
 	b.HeaderLen = 32
