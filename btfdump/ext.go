@@ -179,9 +179,8 @@ func (r *extReader) text(off uint32) (string, error) {
 	if uint64(off) >= r.strings.stringsEnd() {
 		return "", formatErrorf(".BTF.ext: string at offset %d of %d bytes of strings", off, r.strings.stringsEnd())
 	}
-	text := r.strings.text(off)
 	if r.strings.tooLong(off) > 0 {
-		return text[:maxString], nil
+		return r.strings.text(off)[:maxString], nil
 	}
 	return r.strings.name(off), nil
 }

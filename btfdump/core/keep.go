@@ -17,15 +17,10 @@ type comparison struct {
 }
 
 // path selects the members on the way to a field.
-func (k *keeper) path(root btfdump.TypeID, path []Step) {
-	id := k.target.Resolve(root)
-	for _, step := range path[1:] {
-		t := k.target.Type(id)
-		if t.Kind().IsRecord() {
-			k.Element(id, int(step.Index))
-			id = k.target.Resolve(t.Member(int(step.Index)).Type)
-		} else {
-			id = k.target.Resolve(t.Ref())
+func (k *keeper) path(path []Step) {
+	for step, isMember := range stepsOf(k.target, path) {
+		if isMember {
+			k.Element(step.Type, int(step.Index))
 		}
 	}
 }

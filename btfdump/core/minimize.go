@@ -208,7 +208,7 @@ func (m *minimizer) keep(p *btfdump.Pruning, c *candidate) {
 		k := keeper{Pruning: p, local: o.View, target: m.target.View, seen: make(map[comparison]bool)}
 		switch {
 		case r.Kind.IsField():
-			k.path(c.id, path)
+			k.path(path)
 		case r.Kind.IsEnumval():
 			p.Element(path[0].Type, int(path[0].Index))
 		case r.Kind == TypeMatches:

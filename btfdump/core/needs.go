@@ -185,7 +185,7 @@ func (w *needsWalk) relocation(r *Relocation) {
 			w.needs.Accesses = append(w.needs.Accesses, *current)
 		}
 	}
-	for step, isMember := range s.all() {
+	for step, isMember := range stepsOf(w.view, s.raw) {
 		if !isMember {
 			continue
 		}

@@ -187,7 +187,7 @@ func (r *relocator) field(kind RelocationKind, local, target *spec) (Result, err
 		}
 		return result, nil
 	}
-	from, err := r.fieldOf(kind, local)
+	from, err := fieldOf(kind, local)
 	if err != nil {
 		return Result{}, err
 	}
@@ -196,7 +196,7 @@ func (r *relocator) field(kind RelocationKind, local, target *spec) (Result, err
 		result.Poison = true
 		return result, nil
 	}
-	to, err := r.fieldOf(kind, target)
+	to, err := fieldOf(kind, target)
 	if err != nil {
 		return Result{}, err
 	}
@@ -218,7 +218,9 @@ func resizable(local, target btfdump.Type) bool {
 		local.IntEncoding() != btfdump.IntSigned && target.IntEncoding() != btfdump.IntSigned
 }
 
-func (r *relocator) fieldOf(kind RelocationKind, s *spec) (fieldValue, error) {
+// fieldOf says what a relocation of a kind says about the member that a path leads
+// to.
+func fieldOf(kind RelocationKind, s *spec) (fieldValue, error) {
 	last := s.last()
 	if last.name == "" {
 		return elementValue(kind, s, last.Type)
@@ -253,7 +255,7 @@ func (r *relocator) fieldOf(kind RelocationKind, s *spec) (fieldValue, error) {
 			f.value = 1
 		}
 	case FieldLShiftU64:
-		if r.object.ByteOrder == littleEndian {
+		if s.view.ByteOrder() == littleEndian {
 			f.value = 64 - (s.bitOffset + bits - start*8)
 		} else {
 			f.value = (8-size)*8 + (s.bitOffset - start*8)

@@ -106,18 +106,15 @@ func readProgram(raw []byte) (*loadedProgram, error) {
 // load it. The compiler's number for that depends on how it aligns the record's
 // other members, libbpf's on the bitfield alone.
 func (p *loadedProgram) isReplaced(r *Relocation) bool {
-	switch r.Kind {
-	case TypeIDLocal, TypeIDTarget:
-		return true
-	case FieldByteOffset, FieldByteSize, FieldLShiftU64:
-		s, err := localSpec(p.View, r)
-		if err != nil || s.last().name == "" {
-			return false
-		}
-		last := s.last()
-		return memberOf(p.View, p.View.Type(last.Type), int(last.Index)).BitSize > 0
+	if !r.Kind.IsField() {
+		return r.Kind == TypeIDLocal || r.Kind == TypeIDTarget
 	}
-	return false
+	s, err := localSpec(p.View, r)
+	if err != nil {
+		return false
+	}
+	f, err := fieldOf(r.Kind, s)
+	return err == nil && !f.validate
 }
 
 // mask makes one of all numbers that a loader puts into an instruction.
@@ -168,7 +165,7 @@ func (p *loadedProgram) access(r *Relocation) string {
 		return b.String() + " " + s.last().name
 	}
 	first := true
-	for step, isMember := range s.all() {
+	for step, isMember := range stepsOf(p.View, s.raw) {
 		switch {
 		case isMember:
 			b.WriteString("." + p.View.Type(step.Type).Member(int(step.Index)).Name)

@@ -35,12 +35,12 @@ type namedStep struct {
 
 func (s *spec) last() *namedStep { return &s.steps[len(s.steps)-1] }
 
-// all goes along the steps to a member, and says of each whether it leads to a
-// member: else it leads to an element, which may be a record too.
-func (s *spec) all() iter.Seq2[Step, bool] {
+// stepsOf goes along a path to a member, and says of each step whether it leads to
+// a member: else it leads to an element, which may be a record too.
+func stepsOf(v *btfdump.View, path []Step) iter.Seq2[Step, bool] {
 	return func(yield func(Step, bool) bool) {
 		var at btfdump.Type // where the steps so far lead
-		for i, step := range s.raw {
+		for i, step := range path {
 			isMember := i > 0 && at.Kind().IsRecord()
 			if !yield(step, isMember) {
 				return
@@ -49,7 +49,7 @@ func (s *spec) all() iter.Seq2[Step, bool] {
 			if isMember {
 				id = at.Member(int(step.Index)).Type
 			}
-			at = s.view.Type(s.view.Resolve(id))
+			at = v.Type(v.Resolve(id))
 		}
 	}
 }
