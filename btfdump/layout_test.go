@@ -1,7 +1,6 @@
 package btfdump_test
 
 import (
-	"debug/elf"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -67,11 +66,7 @@ func TestLayoutAgreesWithClang(t *testing.T) {
 		for _, target := range []string{"bpf", "bpfeb"} {
 			t.Run(clang.Name+"/"+target, func(t *testing.T) {
 				t.Parallel()
-				object, output, err := clang.Compile(t, map[string]string{"main.c": source}, "-target", target, "-g", "-O1")
-				if err != nil {
-					t.Fatalf("%v\n%s", err, output)
-				}
-				v := mustNew(t, sectionBTF(t, object))
+				v := mustNew(t, clang.BTF(t, source, target, "-O1"))
 				seen := 0
 				for typ := range v.All() {
 					if !typ.Kind().IsRecord() {
@@ -96,34 +91,12 @@ func TestLayoutAgreesWithClang(t *testing.T) {
 	}
 }
 
-func sectionBTF(t *testing.T, object string) []byte {
-	t.Helper()
-	f, err := elf.Open(object)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	s := f.Section(".BTF")
-	if s == nil {
-		t.Fatal("the object has no .BTF")
-	}
-	raw, err := s.Data()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
-}
-
 // Alignment shows only in the assertions that the compiler checks.
 func TestLayoutAlignAgreesWithClang(t *testing.T) {
 	const records = 200
 	source := randomRecords(2, records)
 	clang := clangtest.Newest(t)
-	object, output, err := clang.Compile(t, map[string]string{"main.c": source}, "-target", "bpf", "-g", "-O1")
-	if err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
-	v := mustNew(t, sectionBTF(t, object))
+	v := mustNew(t, clang.BTF(t, source, "bpf", "-O1"))
 	var asserts strings.Builder
 	n := 0
 	for typ := range v.All() {

@@ -16,7 +16,7 @@ func TestRandomTypes(t *testing.T) {
 		t.Run(fmt.Sprint(target, seed), func(t *testing.T) {
 			t.Parallel()
 			source := clangtest.RandomTypes(rand.New(rand.NewPCG(seed, 1)))
-			v := view(t, clangtest.Newest(t).BTF(t, source, target))
+			v := view(t, clangtest.Newest(t).BTF(t, source, target, "-w"))
 			checkCode(t, v, generate(t, v, nil, gogen.Options{}))
 			if t.Failed() {
 				t.Log(source)

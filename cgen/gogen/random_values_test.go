@@ -34,7 +34,7 @@ func TestRandomValues(t *testing.T) {
 			t.Parallel()
 			clang, r := clangtest.Newest(t), rand.New(rand.NewPCG(seed, 3))
 			source := clangtest.RandomTypes(r)
-			v := view(t, clang.BTF(t, source, bpf))
+			v := view(t, clang.BTF(t, source, bpf, "-w"))
 			code := string(generate(t, v, nil, gogen.Options{Package: "main"}))
 			var members []randomMember
 			for record := range v.AllOf(btfdump.KindStruct, btfdump.KindUnion) {

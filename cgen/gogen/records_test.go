@@ -2,7 +2,6 @@ package gogen_test
 
 import (
 	"bytes"
-	"debug/elf"
 	"encoding"
 	"encoding/binary"
 	"errors"
@@ -36,20 +35,7 @@ func recordsView(t testing.TB, target string) *btfdump.View {
 	if err != nil {
 		t.Fatal(err)
 	}
-	object, output, err := clangtest.Newest(t).Compile(t, map[string]string{"main.c": string(source)}, "-target", target, "-g", "-O2", "-Wall", "-Werror")
-	if err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
-	f, err := elf.Open(object)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	raw, err := f.Section(".BTF").Data()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return view(t, raw)
+	return view(t, clangtest.Newest(t).BTF(t, string(source), target, "-O2", "-Wall", "-Werror"))
 }
 
 func generateRecords(t testing.TB, target, pkg string) []byte {

@@ -119,11 +119,11 @@ func (c Clang) Compile(t testing.TB, files map[string]string, args ...string) (o
 	return filepath.Join(dir, "main.o"), out.String(), err
 }
 
-// BTF compiles C for a BPF target, "bpfel" or "bpfeb", and returns the BTF that
-// the compiler wrote of it.
-func (c Clang) BTF(t testing.TB, source, target string) []byte {
+// BTF compiles C for a BPF target, such as "bpfeb", with the flags given, and
+// returns the BTF that the compiler wrote of it.
+func (c Clang) BTF(t testing.TB, source, target string, flags ...string) []byte {
 	t.Helper()
-	object, output, err := c.Compile(t, map[string]string{"main.c": source}, "-target", target, "-g", "-w")
+	object, output, err := c.Compile(t, map[string]string{"main.c": source}, append([]string{"-target", target, "-g"}, flags...)...)
 	if err != nil {
 		t.Fatalf("%v\n%s\n%s", err, output, source)
 	}
