@@ -275,19 +275,25 @@ func (p *printer) padding(from, to uint64) {
 				break
 			}
 		}
-		p.line()
-		p.text(kind, ": ")
-		p.out = strconv.AppendUint(p.out, width, 10)
-		from += width
+		n := uint64(1)
 		if width == p.unit { // many may follow
-			for n := 1; n < 16 && to-from >= width; n++ {
-				p.out = strconv.AppendUint(append(p.out, ", : "...), width, 10)
-				from += width
-			}
+			n = min(16, (to-from)/width)
 		}
-		p.text(";\n")
+		p.bitfields(kind, width, n)
+		from += n * width
 		p.checkSize()
 	}
+}
+
+// bitfields prints n unnamed bitfields of a width in bits on one line.
+func (p *printer) bitfields(kind string, width, n uint64) {
+	bits := strconv.FormatUint(width, 10)
+	p.line()
+	p.text(kind, ": ", bits)
+	for range n - 1 {
+		p.text(", : ", bits)
+	}
+	p.text(";\n")
 }
 
 // typedef prints a typedef.

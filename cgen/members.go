@@ -191,13 +191,7 @@ func (p *printer) wordPadding(words uint64) {
 			n -= min(n, maxOnLine)
 		}
 	}
-	if words == 0 {
-		return
+	if words > 0 {
+		p.bitfields("long long", 64, words)
 	}
-	p.line()
-	p.text("long long: 64")
-	for range words - 1 {
-		p.text(", : 64")
-	}
-	p.text(";\n")
 }
