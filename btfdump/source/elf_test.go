@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -145,25 +146,33 @@ func TestELFSectionPastTheEnd(t *testing.T) {
 	}
 }
 
-// elf32File returns a 32-bit ELF file with the given section and one of section
-// names.
-func elf32File(t *testing.T, order binary.ByteOrder, s elfSection) []byte {
+// elf32File is elfFile for 32 bits.
+func elf32File(t *testing.T, order binary.ByteOrder, sections ...elfSection) []byte {
 	t.Helper()
 	const headerSize, sectionHeaderSize = 52, 40
-	names := "\x00" + s.name + "\x00.shstrtab\x00"
+	names := "\x00"
+	for _, s := range sections {
+		names += s.name + "\x00"
+	}
+	sections = append(slices.Clone(sections), elfSection{".shstrtab", elf.SHT_STRTAB, 0, []byte(names + ".shstrtab\x00")})
+	headers := []elf.Section32{{}}
+	var body []byte
+	name := uint32(1)
+	for _, s := range sections {
+		headers = append(headers, elf.Section32{Name: name, Type: uint32(s.kind), Flags: uint32(s.flags), Off: headerSize + uint32(len(body)), Size: uint32(len(s.data)), Addralign: 1})
+		name += uint32(len(s.name)) + 1
+		body = append(body, s.data...)
+	}
 	data := elf.ELFDATA2LSB
 	if order == binary.BigEndian {
 		data = elf.ELFDATA2MSB
 	}
-	ident := [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS32), byte(data), byte(elf.EV_CURRENT)}
 	var b bytes.Buffer
-	for _, part := range []any{
-		elf.Header32{Ident: ident, Type: uint16(elf.ET_EXEC), Machine: uint16(elf.EM_ARM), Version: uint32(elf.EV_CURRENT),
-			Shoff: uint32(headerSize + len(s.data) + len(names)), Ehsize: headerSize, Shentsize: sectionHeaderSize, Shnum: 3, Shstrndx: 2},
-		s.data, []byte(names), elf.Section32{},
-		elf.Section32{Name: 1, Type: uint32(s.kind), Flags: uint32(s.flags), Off: headerSize, Size: uint32(len(s.data)), Addralign: 1},
-		elf.Section32{Name: uint32(2 + len(s.name)), Type: uint32(elf.SHT_STRTAB), Off: uint32(headerSize + len(s.data)), Size: uint32(len(names)), Addralign: 1},
-	} {
+	for _, part := range []any{elf.Header32{
+		Ident: [elf.EI_NIDENT]byte{0x7f, 'E', 'L', 'F', byte(elf.ELFCLASS32), byte(data), byte(elf.EV_CURRENT)},
+		Type:  uint16(elf.ET_REL), Machine: uint16(elf.EM_ARM), Version: uint32(elf.EV_CURRENT),
+		Shoff: uint32(headerSize + len(body)), Ehsize: headerSize, Shentsize: sectionHeaderSize, Shnum: uint16(len(headers)), Shstrndx: uint16(len(headers) - 1),
+	}, body, headers} {
 		if err := binary.Write(&b, order, part); err != nil {
 			t.Fatal(err)
 		}
@@ -203,5 +212,22 @@ func TestPointersOfELF(t *testing.T) {
 				t.Errorf("%v, long of %d bytes: pointers have %d bytes, and one %d, want %d", order, c.long, got, size, c.want)
 			}
 		}
+	}
+}
+
+// So it is with a module on the base that it was given when it was built.
+func TestPointersOfModuleOnItsOwnBase(t *testing.T) {
+	base := btftest.New()
+	char := base.Int("char", 1, 0)
+	split := base.Split()
+	split.Struct("s", 8, btftest.Field("p", split.Ptr(char), 0), btftest.Field("c", char, 32))
+	module := elf32File(t, binary.LittleEndian, elfSection{".BTF", elf.SHT_PROGBITS, 0, split.Bytes()}, elfSection{".BTF.base", elf.SHT_PROGBITS, 0, base.Bytes()})
+	dir := t.TempDir() // without a running kernel
+	kernel, err := open(write(t, dir, "m.ko", module), nil, Options{}, liveKernel{btf: dir + "/btf", osrelease: dir + "/none"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := kernel.View.PointerSize(); got != 4 {
+		t.Errorf("pointers have %d bytes", got)
 	}
 }
