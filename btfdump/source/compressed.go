@@ -12,7 +12,6 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/mikelolasagasti/xz"
-	"github.com/pierrec/lz4/v4"
 	"github.com/ulikunitz/xz/lzma"
 )
 
@@ -40,7 +39,7 @@ func decompress(newReader func(io.Reader) (io.Reader, error)) func(*search, *inp
 		if closer, ok := r.(interface{ Close() }); ok {
 			defer closer.Close()
 		}
-		out := streamInput(&unpacked{r: r, budget: s.budget, loose: in.loose}, -1)
+		out := streamInput(&unpacked{r: r, budget: s.budget}, -1)
 		out.hint = in.hint
 		return s.descend("", -1, out)
 	}
@@ -83,12 +82,14 @@ func (g *gzipReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func newXZ(r io.Reader) (io.Reader, error) { return xz.NewReader(r, maxDictionary) }
+func newXZ(r io.Reader) (io.Reader, error) {
+	return xz.NewReader(newExtent(r, xzPieces()), maxDictionary)
+}
 
 // newZstd decodes on the goroutine that reads, so that there is none to be ended
 // where a search is over early.
 func newZstd(r io.Reader) (io.Reader, error) {
-	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxDictionary))
+	return zstd.NewReader(newExtent(r, zstdPieces()), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxDictionary))
 }
 
 // openZstd unpacks in one piece where a header tells the unpacked size: as a
@@ -108,6 +109,9 @@ func openZstd(s *search, in *input) error {
 	if err != nil {
 		return err
 	}
+	if in.hint > 0 {
+		packed = packed[:len(packed)-4] // which told it
+	}
 	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxDictionary), zstd.WithDecoderMaxMemory(uint64(hint)))
 	if err != nil {
 		return err
@@ -125,79 +129,13 @@ func openZstd(s *search, in *input) error {
 	return s.descend("", -1, fileInput(memory(data), int64(len(data))))
 }
 
-func isLZ4(head []byte) bool {
-	if bytes.HasPrefix(head, []byte(lz4Magic)) {
-		return true
-	}
-	// A legacy frame is blocks of up to 8 MiB, each with its packed size before it.
-	return bytes.HasPrefix(head, []byte(lz4LegacyMagic)) && len(head) >= 8 && le32(head, 4) > 0 && le32(head, 4) <= 9<<20
-}
-
-// legacyBlock is what all blocks of legacy lz4 but the last unpack to.
-const legacyBlock = 8 << 20
-
-// openLZ4 unpacks the blocks of a kernel's legacy lz4 in place, two at a time,
-// where a header tells the unpacked size: they don't depend on each other, and
-// touching fresh memory takes longer than unpacking into it.
-func openLZ4(s *search, in *input) error {
-	hint := in.hint
-	if hint < 1<<20 || hint > min(s.budget.maxSize, s.budget.allowed()-s.budget.spent) || in.at == nil || in.size < 0 {
-		return decompress(newLZ4)(s, in)
-	}
-	packed, err := in.bytes(s.budget)
-	if err != nil {
-		return err
-	}
-	data := make([]byte, hint)
-	if !unpackLegacy(packed, data) {
-		return decompress(newLZ4)(s, in) // it says what is wrong, or takes what is behind
-	}
-	if err := s.budget.spend(hint); err != nil {
-		return err
-	}
-	return s.descend("", -1, fileInput(memory(data), hint))
-}
-
-// unpackLegacy fills data, and reports whether the blocks were whole and made
-// just as much. It does not look behind the last block that it takes.
-func unpackLegacy(packed, data []byte) bool {
-	if !bytes.HasPrefix(packed, []byte(lz4LegacyMagic)) {
-		return false
-	}
-	var blocks [][]byte
-	for rest := packed[len(lz4LegacyMagic):]; len(rest) >= 4 && len(blocks)*legacyBlock < len(data); {
-		n := uint64(le32(rest, 0))
-		if n > uint64(len(rest)-4) {
-			return false
-		}
-		blocks = append(blocks, rest[4:4+n])
-		rest = rest[4+n:]
-	}
-	if len(blocks) != (len(data)+legacyBlock-1)/legacyBlock {
-		return false
-	}
-	unpack := func(from int) bool {
-		for i := from; i < len(blocks); i += 2 {
-			room := data[i*legacyBlock : min((i+1)*legacyBlock, len(data))]
-			if n, err := lz4.UncompressBlock(blocks[i], room); err != nil || n != len(room) {
-				return false
-			}
-		}
-		return true
-	}
-	odd := make(chan bool, 1)
-	go func() { odd <- unpack(1) }()
-	even := unpack(0)
-	return <-odd && even
-}
-
-func newLZ4(r io.Reader) (io.Reader, error) { return lz4.NewReader(r), nil }
-
+// isBzip2 knows a stream by its first block, or by its end if it is empty.
 func isBzip2(head []byte) bool {
-	return len(head) >= 10 && string(head[:3]) == bzip2Magic && head[3] >= '1' && head[3] <= '9' && string(head[4:10]) == bzip2Block
+	return len(head) >= 10 && string(head[:3]) == bzip2Magic && head[3] >= '1' && head[3] <= '9' &&
+		(string(head[4:10]) == bzip2Block || binary.BigEndian.Uint64(head[2:])&(1<<48-1) == bzip2End)
 }
 
-func newBzip2(r io.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil }
+func newBzip2(r io.Reader) (io.Reader, error) { return bzip2.NewReader(newBzip2Extent(r)), nil }
 
 // isLZMA knows the header of an .lzma file, which has no magic number, by its
 // usual properties: a dictionary of a size that encoders choose, and an unpacked
@@ -212,4 +150,6 @@ func isLZMA(head []byte) bool {
 		(size == 1<<64-1 || size < 1<<40) && head[13] == 0 // the first byte of the range coder
 }
 
-func newLZMA(r io.Reader) (io.Reader, error) { return lzma.NewReader(r) }
+// newLZMA reads no further than to the stream's end, since it reads single bytes
+// where it can.
+func newLZMA(r io.Reader) (io.Reader, error) { return lzma.NewReader(bufio.NewReaderSize(r, 64<<10)) }

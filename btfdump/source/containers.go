@@ -30,7 +30,7 @@ func init() { // not in the declaration: opening one container leads to others
 
 		{"gzip", isGzip, decompress(newGzip)},
 		{"xz", prefix(xzMagic), decompress(newXZ)},
-		{"zstd", prefix(zstdMagic), openZstd},
+		{"zstd", isZstd, openZstd},
 		{"lz4", isLZ4, openLZ4},
 		{"bzip2", isBzip2, decompress(newBzip2)},
 		{"lzop", prefix(lzopMagic), decompress(newLzop)},

@@ -104,14 +104,11 @@ func openPayload(s *search, in *input, offset, size int64) error {
 		return cut(offset, offset+size, err)
 	}
 	hint := int64(binary.LittleEndian.Uint32(last[:]))
-	if !isGzip(first[:]) && hint > size && hint < size*MaxRatio {
-		size -= 4
-	} else {
+	if isGzip(first[:]) || hint <= size || hint >= size*MaxRatio {
 		hint = 0
 	}
 	payload := in.section(offset, size)
 	payload.hint = hint
-	payload.loose = hint == 0
 	return s.descend("", offset, payload)
 }
 
@@ -133,10 +130,9 @@ func openZboot(s *search, in *input) error {
 	if err := within("payload", offset, size, in); err != nil {
 		return err
 	}
-	// The size does not always include the four bytes behind the payload.
-	payload := in.section(offset, size)
-	payload.loose = true
-	return s.descend("", offset, payload)
+	// The size does not always include the four bytes behind the payload, which
+	// are gzip's own end.
+	return s.descend("", offset, in.section(offset, min(size+4, in.size-offset)))
 }
 
 // isZImage knows 32-bit ARM's image by its magic number in either byte order
@@ -169,9 +165,7 @@ func openUImage(s *search, in *input) error {
 	if head[30] == multi {
 		return scan(s, in, scanBTF|scanPacked)
 	}
-	content := in.section(headerSize, size)
-	content.loose = true
-	return s.descend("", headerSize, content)
+	return s.descend("", headerSize, in.section(headerSize, size))
 }
 
 // openAndroid opens a boot.img: the kernel stands on the page behind the header
@@ -196,7 +190,5 @@ func openAndroid(s *search, in *input) error {
 	if err := within("kernel", page, size, in); err != nil {
 		return err
 	}
-	kernel := in.section(page, size)
-	kernel.loose = true // a device tree may follow
-	return s.descend("kernel", page, kernel)
+	return s.descend("kernel", page, in.section(page, size))
 }

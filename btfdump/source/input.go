@@ -19,9 +19,7 @@ type input struct {
 	size   int64       // bytes; -1 if a stream's is not known
 	stream *bufio.Reader
 
-	hint  int64     // how many bytes it unpacks to, if a header says so; 0: not known
-	loose bool      // it may go on behind the data that is meant
-	from  *unpacked // the decompressor that it comes from, if any
+	hint int64 // how many bytes it unpacks to, if a header says so; 0: not known
 }
 
 // headSize is how many bytes of an input the matchers get to see: those up to
@@ -37,8 +35,7 @@ func streamInput(r io.Reader, size int64) *input {
 	if !ok {
 		buffered = bufio.NewReaderSize(r, 64<<10)
 	}
-	from, _ := r.(*unpacked)
-	return &input{stream: buffered, size: size, from: from}
+	return &input{stream: buffered, size: size}
 }
 
 // head returns the first bytes of the input, at most headSize of them. It can be

@@ -89,11 +89,6 @@ type unpacked struct {
 	budget *budget
 	n      int64
 	err    error // sticky
-
-	// loose is set for data whose end is not known, such as a payload found by
-	// its magic bytes: what follows it looks like an error to the decompressor.
-	loose   bool
-	dropped error // the error that a loose one ended with
 }
 
 func (u *unpacked) Read(p []byte) (int, error) {
@@ -109,8 +104,6 @@ func (u *unpacked) Read(p []byte) (int, error) {
 		u.err = u.budget.spend(0)
 	case err == io.EOF:
 		u.err = io.EOF
-	case err != nil && u.loose && u.n > 0:
-		u.dropped, u.err = err, io.EOF
 	case err != nil:
 		u.err = fmt.Errorf("cut short or corrupt after %d bytes were unpacked: %w", u.n, err)
 	}

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
@@ -14,9 +15,10 @@ import (
 
 // A lzopReader reads what lzop writes: a header, and blocks of LZO1X, each with
 // its sizes and checksums (the header of lzop's conf.h, as the kernel reads it in
-// lib/decompress_unlzo.c). All numbers are in big endian.
+// lib/decompress_unlzo.c); and that again, for several in a row are one file. All
+// numbers are in big endian.
 type lzopReader struct {
-	r         io.Reader
+	r         *bufio.Reader
 	flags     uint32
 	block     []byte // unpacked and not given out yet
 	packed    []byte
@@ -38,34 +40,39 @@ const (
 const maxLzopBlock = 64 << 20
 
 func newLzop(r io.Reader) (io.Reader, error) {
-	// Magic, version, library's version, version needed, method, level, flags,
-	// filter if there is one, mode, time (two words), name's length, name,
-	// checksum.
+	z := &lzopReader{r: bufio.NewReaderSize(r, 64<<10)}
+	return z, z.header()
+}
+
+// header reads what stands before the blocks: magic, version, library's version,
+// version needed, method, level, flags, filter if there is one, mode, time (two
+// words), name's length, name, checksum.
+func (z *lzopReader) header() error {
 	var fixed [9 + 2 + 2 + 2 + 1 + 1 + 4]byte
-	if _, err := io.ReadFull(r, fixed[:]); err != nil {
-		return nil, err
+	if _, err := io.ReadFull(z.r, fixed[:]); err != nil {
+		return endInside(err)
 	}
 	if version := binary.BigEndian.Uint16(fixed[9:]); version < 0x0940 {
-		return nil, fmt.Errorf("version %#x of lzop's format is too old: unpack it with lzop -d", version)
+		return fmt.Errorf("version %#x of lzop's format is too old: unpack it with lzop -d", version)
 	}
-	z := &lzopReader{r: r, flags: binary.BigEndian.Uint32(fixed[17:])}
+	z.flags = binary.BigEndian.Uint32(fixed[17:])
 	rest := 12
 	if z.flags&lzopFilter != 0 {
 		rest += 4
 	}
 	if z.flags&lzopExtraField != 0 {
-		return nil, errors.New("it has an extra field: unpack it with lzop -d")
+		return errors.New("it has an extra field: unpack it with lzop -d")
 	}
 	tail := make([]byte, rest+1)
-	if _, err := io.ReadFull(r, tail); err != nil {
-		return nil, err
+	if _, err := io.ReadFull(z.r, tail); err != nil {
+		return endInside(err)
 	}
-	_, err := io.CopyN(io.Discard, r, int64(tail[rest])+4)
-	return z, err
+	_, err := io.CopyN(io.Discard, z.r, int64(tail[rest])+4)
+	return endInside(err)
 }
 
 func (z *lzopReader) Read(p []byte) (int, error) {
-	if len(z.block) == 0 {
+	for len(z.block) == 0 {
 		if err := z.next(); err != nil {
 			return 0, err
 		}
@@ -81,11 +88,18 @@ func (z *lzopReader) word() (uint32, error) {
 	return binary.BigEndian.Uint32(b[:]), err
 }
 
-// next unpacks the next block. The end is a block of size 0.
+// next unpacks the next block. The end is a block of size 0; then another file may
+// begin.
 func (z *lzopReader) next() error {
 	size, err := z.word()
-	if err != nil || size == 0 {
-		return endOr(err)
+	if err != nil {
+		return endInside(err)
+	}
+	if size == 0 {
+		if another(z.r, prefix(lzopMagic)) {
+			return z.header()
+		}
+		return io.EOF
 	}
 	packed, err := z.word()
 	if err != nil {
@@ -138,13 +152,6 @@ func (z *lzopReader) next() error {
 	}
 	z.block = block
 	return nil
-}
-
-func endOr(err error) error {
-	if err == nil {
-		return io.EOF
-	}
-	return endInside(err)
 }
 
 func endInside(err error) error {

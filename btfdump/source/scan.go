@@ -132,7 +132,7 @@ type payloadMagic struct {
 var payloadMagics = []payloadMagic{
 	{gzipMagic, isGzip},
 	{xzMagic, prefix(xzMagic)},
-	{zstdMagic, prefix(zstdMagic)},
+	{zstdMagic, isZstd},
 	{lz4LegacyMagic, isLZ4},
 	{lz4Magic, isLZ4},
 	{bzip2Magic, isBzip2},
@@ -170,7 +170,7 @@ func scanPayloads(s *search, in *input, data []byte) error {
 		}
 		before := len(s.found)
 		payload := in.section(int64(offset), int64(len(data)-offset))
-		payload.size, payload.loose = int64(len(data)-offset), true
+		payload.size = int64(len(data) - offset)
 		err := s.descend("", int64(offset), payload)
 		if len(s.found) > before {
 			return nil

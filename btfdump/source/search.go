@@ -1,7 +1,6 @@
 package source
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -100,8 +99,7 @@ type search struct {
 	each   func(*Found) error
 	failed error
 
-	single  bool  // one kernel is all that is to be expected, as in a package
-	dropped error // the error that a decompressor ended with whose data goes on behind its end
+	single bool // one kernel is all that is to be expected, as in a package
 }
 
 // wants is what a search is for.
@@ -188,9 +186,6 @@ func (s *search) descend(path string, offset int64, in *input) error {
 	known := s.known
 	s.layers = append(s.layers, Layer{Path: path, Offset: offset, Size: in.size})
 	err := s.open(in)
-	if in.from != nil && in.from.dropped != nil {
-		s.dropped = in.from.dropped
-	}
 	s.layers = s.layers[:len(s.layers)-1]
 	s.known = known
 	if err != nil && path != "" {
@@ -212,9 +207,5 @@ func (s *search) run(in *input, maxSize int64) error {
 	}
 	s.budget = &budget{maxSize: maxSize, input: size}
 	s.layers = []Layer{{Size: in.size}}
-	err := s.open(in)
-	if err != nil && s.dropped != nil && !errors.Is(err, s.dropped) {
-		err = fmt.Errorf("%w (a layer above ended with: %w)", err, s.dropped)
-	}
-	return err
+	return s.open(in)
 }
