@@ -131,6 +131,7 @@ func openCpio(s *search, in *input) error {
 // members opens those files of an archive that may be what is looked for. next
 // returns the next one's name, size and content.
 func (s *search) members(next func() (string, int64, io.Reader, error)) error {
+	s.known.searched = true
 	var skipped error // the first candidate's that had no BTF
 	candidates := 0
 	for n := 0; ; n++ {

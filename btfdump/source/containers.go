@@ -45,6 +45,7 @@ func init() { // not in the declaration: opening one container leads to others
 		{"arm64 Image", at(56, "ARM\x64"), scanned("arm64")},
 		{"riscv64 Image", at(56, "RSC\x05"), scanned("riscv64")},
 		{"ARM zImage", isZImage, scanned("arm")},
+		{"EFI program", isPE, openPE},
 		{"uImage", prefix("\x27\x05\x19\x56"), openUImage},
 		{"device tree (FIT)", prefix("\xd0\x0d\xfe\xed"), scanned("")},
 		{"Android boot image", prefix("ANDROID!"), openAndroid},

@@ -2,9 +2,11 @@ package source
 
 import (
 	"bytes"
+	"cmp"
 	"debug/elf"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -29,6 +31,9 @@ func openELF(s *search, in *input) error {
 	if err := in.reachable(s.budget); err != nil {
 		return err
 	}
+	if err := checkELF(in); err != nil {
+		return err
+	}
 	f, err := elf.NewFile(in.at)
 	if err != nil {
 		return err
@@ -47,10 +52,18 @@ func openELF(s *search, in *input) error {
 	raw, err := btfSection(f, in, ".BTF")
 	if err != nil {
 		s.add(found)
-		if f.Section(".BTF") == nil && s.mayWrap(f, in) {
-			if scan(s, in, scanPacked) == nil {
-				return nil
+		if f.Section(".BTF") != nil {
+			return err
+		}
+		if s.mayWrap(f, in) {
+			inner := scan(s, in, scanPacked)
+			var without *withoutBTFError // of what is wrapped; of this file, more is known here
+			if _, own := inner.(*withoutBTFError); !own && (!errors.Is(inner, ErrNoBTF) || errors.As(inner, &without)) {
+				return inner
 			}
+		}
+		if s.isKernel(f, found.Release) {
+			return &withoutBTFError{cmp.Or(found.Release, s.known.release), "it has no section .BTF; ", instead(f)}
 		}
 		return err
 	}
@@ -64,6 +77,12 @@ func openELF(s *search, in *input) error {
 	found.Layers = []Layer{{Format: "BTF", Path: ".BTF", Offset: int64(section.Offset), Size: int64(len(raw))}}
 	s.add(found)
 	return nil
+}
+
+// isKernel says whether an ELF file is a kernel: it tells a kernel's release or
+// comes out of an image that does, or has the section of what runs at the start.
+func (s *search) isKernel(f *elf.File, release string) bool {
+	return (f.Type == elf.ET_EXEC || f.Type == elf.ET_DYN) && f.Machine != elf.EM_BPF && (release != "" || s.known.release != "" || f.Section(".init.text") != nil)
 }
 
 // mayWrap says whether an ELF file without BTF may hold a compressed kernel,
@@ -89,7 +108,7 @@ func btfSection(f *elf.File, in *input, name string) ([]byte, error) {
 	case section.FileSize > MaxBTF:
 		return nil, tooMuchBTF("its section " + name)
 	case section.Offset > uint64(in.size) || section.FileSize > uint64(in.size)-section.Offset:
-		return nil, fmt.Errorf("its section %s ends at byte %d of a file of %d", name, section.Offset+section.FileSize, in.size)
+		return nil, fmt.Errorf("cut short: its section %s of %d bytes is at byte %d, and the file has %d", name, section.FileSize, section.Offset, in.size)
 	}
 	raw := make([]byte, section.FileSize)
 	if n, err := in.at.ReadAt(raw, int64(section.Offset)); n < len(raw) {

@@ -43,7 +43,9 @@ func openBzImage(s *search, in *input) error {
 	if binary.LittleEndian.Uint16(head[0x236:])&1 == 0 { // xloadflags: XLF_KERNEL_64
 		s.known.arch = "i386"
 	}
-	s.known.release = bzImageRelease(head, in)
+	if release := bzImageRelease(head, in); release != "" {
+		s.known.release = release
+	}
 
 	// The payload's place is told since version 2.08 (Linux 2.6.26).
 	if binary.LittleEndian.Uint16(head[0x206:]) < 0x208 {

@@ -48,6 +48,8 @@ type module struct {
 	base    []byte // the base that it was built on, if it has its own
 	release string // that it is for, "" if not known
 	loaded  bool   // the running kernel's, on its own types
+
+	searched bool // it was found inside of what was named
 }
 
 // inline is the end of the name of BTF that stands on that of the module, or of

@@ -59,6 +59,8 @@ type Found struct {
 	Module  string // the module's name, if it is one
 	DWARF   bool   // there is DWARF debug information
 	ELF     *ELFInfo
+
+	searched bool // it is not what was named, but lies somewhere inside of that
 }
 
 // view reads the BTF, or that of a module's base. Where it does not tell the size
@@ -92,7 +94,10 @@ type search struct {
 	others []string // releases of kernels in an archive that were not asked for
 
 	// What headers on the way have told. It holds for what is below them.
-	known struct{ release, arch, module string }
+	known struct {
+		release, arch, module string
+		searched              bool
+	}
 
 	// each is given kernels as they are found, which are then not kept; nil: they
 	// are. failed is its error.
@@ -135,6 +140,16 @@ func (s *search) done() bool {
 
 // add notes what was found where the search is.
 func (s *search) add(f Found) {
+	f = s.complete(f)
+	if f.Raw == nil {
+		s.missed = append(s.missed, f)
+		return
+	}
+	s.give(f)
+}
+
+// complete adds what is known where the search is.
+func (s *search) complete(f Found) Found {
 	f.Layers = append(append([]Layer(nil), s.layers...), f.Layers...)
 	if f.Release == "" {
 		f.Release = s.known.release
@@ -145,10 +160,12 @@ func (s *search) add(f Found) {
 	if f.Module == "" {
 		f.Module = s.known.module
 	}
-	if f.Raw == nil {
-		s.missed = append(s.missed, f)
-		return
-	}
+	f.searched = s.known.searched
+	return f
+}
+
+// give notes BTF that was found.
+func (s *search) give(f Found) {
 	if s.each != nil && f.Module == "" && !isSplit(f.Raw) && s.failed == nil && (s.wants.release == "" || f.Release == "" || f.Release == s.wants.release) {
 		given := f
 		s.failed = s.each(&given)

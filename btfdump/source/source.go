@@ -243,6 +243,7 @@ func (s *search) pickKernel(release string) (*Found, error) {
 			kernels = append(kernels, f)
 		}
 	}
+	kernels = likely(kernels)
 	switch {
 	case len(kernels) == 0 && release != "" && len(s.releases()) > 0:
 		return nil, fmt.Errorf("%w of the release %s: what is there is %s", ErrNoBTF, quoted(release), strings.Join(s.releases(), ", "))

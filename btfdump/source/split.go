@@ -76,12 +76,12 @@ func openModuleAsInput(input string, s *search, requests moduleRequests, opts Op
 		return nil, fmt.Errorf("%s has %d modules and no kernel: give the kernel with -i, and this with -m", name, len(s.found))
 	}
 	origin := &s.found[0]
-	m := module{name: origin.Module, origin: name, raw: origin.Raw, base: origin.Base, release: origin.Release}
+	m := module{name: origin.Module, origin: name, raw: origin.Raw, base: origin.Base, release: origin.Release, searched: origin.searched}
 	if m.name == "" {
 		m.name = nameOfFile(input)
 	}
 	base, err := findBase(input, m, opts, live)
-	if errors.Is(err, errNoBase) && m.base != nil {
+	if errors.Is(err, errNoBase) && m.base != nil && !m.searched {
 		return standAlone(name, m, origin)
 	}
 	if err != nil {
@@ -146,6 +146,10 @@ func findBase(input string, m module, opts Options, live liveKernel) (*Kernel, e
 		around = err.Error()
 	}
 	release := live.release()
+	if m.searched {
+		// Whoever names a package or an image means the kernel in it.
+		return nil, fmt.Errorf("%w: %s holds the types that a module adds to a kernel's%s, and no kernel (%s): name that with --base, or give it with -i and this with -m", errNoBase, inputName(input), ofRelease(m.release), around)
+	}
 	if m.release == "" || m.release == release {
 		if raw, err := live.vmlinux(); err == nil {
 			base, err := btfdump.New(raw)
