@@ -103,11 +103,9 @@ func TestCorruptTypes(t *testing.T) {
 		}, "component 0"},
 		{"tag on a typedef's member", func(b *btftest.Builder) btftest.ID { return b.DeclTag("x", b.Typedef("t", none), 0) }, "component 0"},
 		{"tag on component -2", func(b *btftest.Builder) btftest.ID { return b.DeclTag("x", b.Struct("s", 0), -2) }, "component -2"},
-		{"parameter without a type before others", func(b *btftest.Builder) btftest.ID {
-			return b.FuncProto(none, btftest.Variadic(), btftest.Arg("p", b.Int("int", 4, 1)))
-		}, "parameter 0 of 2"},
 
-		{"int of no size", func(b *btftest.Builder) btftest.ID { return b.Int("int", 0, 0) }, "0 bits"},
+		{"int of no size with a bit", func(b *btftest.Builder) btftest.ID { return b.IntBits("int", 0, 0, 0, 1) }, "1 bits at bit 0 do not fit its size of 0 bytes"},
+		{"int of no size at a bit", func(b *btftest.Builder) btftest.ID { return b.IntBits("int", 0, 0, 1, 0) }, "0 bits at bit 1 do not fit its size of 0 bytes"},
 		{"int of too many bytes", func(b *btftest.Builder) btftest.ID { return b.IntBits("int", 17, 0, 0, 128) }, "17 bytes"},
 		{"int of too many bits", func(b *btftest.Builder) btftest.ID { return b.IntBits("int", 4, 0, 0, 33) }, "33 bits"},
 		{"int with bits at its end", func(b *btftest.Builder) btftest.ID { return b.IntBits("int", 4, 0, 30, 3) }, "3 bits at bit 30"},
@@ -121,7 +119,6 @@ func TestCorruptTypes(t *testing.T) {
 		}, "no size"},
 		{"float of 3 bytes", func(b *btftest.Builder) btftest.ID { return b.Float("f", 3) }, "3 bytes"},
 
-		{"array of void", func(b *btftest.Builder) btftest.ID { return b.Array(none, b.Int("int", 4, 1), 1) }, "no size"},
 		{"array of functions", func(b *btftest.Builder) btftest.ID {
 			return b.Array(b.FuncProto(none), b.Int("int", 4, 1), 1)
 		}, "no size"},
@@ -137,7 +134,8 @@ func TestCorruptTypes(t *testing.T) {
 			return id
 		}, "dimensions"},
 
-		{"void member", func(b *btftest.Builder) btftest.ID { return b.Struct("s", 4, btftest.Field("m", none, 0)) }, `member 0 ("m")`},
+		{"void member outside", func(b *btftest.Builder) btftest.ID { return b.Struct("s", 4, btftest.Field("m", none, 40)) }, `member 0 ("m")`},
+		{"void bitfield", func(b *btftest.Builder) btftest.ID { return b.StructFlagged("s", 4, btftest.Bitfield("m", none, 0, 3)) }, `member 0 ("m")`},
 		{"declared member", func(b *btftest.Builder) btftest.ID {
 			return b.Struct("s", 4, btftest.Field("m", b.FwdStruct("f"), 0))
 		}, "kind fwd"},

@@ -76,7 +76,7 @@ func walkType(v *btfdump.View, t btfdump.Type) error {
 	count := 0
 	for i, m := range t.Members() {
 		count++
-		if t.Member(i) != m || m.Type >= n || m.Type == 0 {
+		if t.Member(i) != m || m.Type >= n {
 			return fmt.Errorf("member %d: %+v", i, m)
 		}
 		bits := uint64(m.BitSize)

@@ -273,7 +273,7 @@ func (p *printer) params(t btfdump.Type) {
 		if i > 0 {
 			p.text(", ")
 		}
-		if param.Type == 0 { // the last one, New has checked
+		if param.Type == 0 { // the last one, order has checked
 			if n > 1 { // C before C23 has no "(...)"; "()" says as much
 				p.text("...")
 			}

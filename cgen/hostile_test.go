@@ -56,6 +56,21 @@ var hostile = []struct {
 		b.At(proto).FuncProto(p)
 		b.Typedef("callback", p)
 	}, "callback", "repeat each other so often"},
+	{"a member that is void", func(b *btftest.Builder) {
+		b.Struct("s", 8, btftest.Field("a", b.Int("int", 4, btftest.Signed), 0), btftest.Field("c", btftest.Void, 32))
+	}, "s", "member or array element that is void"},
+	{"a member that is void by a typedef", func(b *btftest.Builder) {
+		b.Struct("s", 8, btftest.Field("c", b.Typedef("none", b.Const(btftest.Void)), 32))
+	}, "s", "member or array element that is void"},
+	{"a pointer to an array of void", func(b *btftest.Builder) {
+		b.Struct("s", 8, btftest.Field("c", b.Ptr(b.Array(btftest.Void, b.Int("int", 4, btftest.Signed), 3)), 0))
+	}, "s", "member or array element that is void"},
+	{"an int of no bytes", func(b *btftest.Builder) {
+		b.Struct("s", 8, btftest.Field("c", b.Int("()", 0, 0), 0))
+	}, "s", "a number of a size that C has no type for"},
+	{"void before another parameter", func(b *btftest.Builder) {
+		b.Typedef("callback", b.FuncProto(btftest.Void, btftest.Arg("a", btftest.Void), btftest.Arg("b", b.Ptr(btftest.Void))))
+	}, "callback", "a parameter that is void"},
 	{"a parameter that is void", func(b *btftest.Builder) {
 		b.Typedef("callback", b.FuncProto(btftest.Void, btftest.Arg("a", b.Const(btftest.Void)), btftest.Arg("b", b.Ptr(btftest.Void))))
 	}, "callback", "a parameter that is void"},

@@ -197,6 +197,7 @@ var (
 	errArrayOfFunctions  = errors.New("array of functions")
 	errReturnsNoObject   = errors.New("function that returns an array or a function")
 	errVoidParam         = errors.New("function with a parameter that is void")
+	errVoidValue         = errors.New("member or array element that is void, as rustc's char is")
 	errArrayTooLarge     = errors.New("array of 2^61 bytes or more")
 	errNoName            = errors.New("typedef or forward declaration without a name")
 	errIncompleteElement = errors.New("array of a record that is only declared")
@@ -237,6 +238,9 @@ func (o *orderer) walkAnew(id btfdump.TypeID, u use) error {
 		}
 		id = o.naming.canon[id]
 		t := o.view.Type(id)
+		if u.complete && o.view.Resolve(id) == 0 {
+			return errVoidValue
+		}
 		switch t.Kind() {
 		case btfdump.KindVoid, btfdump.KindInt, btfdump.KindFloat:
 			return nil
@@ -293,7 +297,7 @@ func (o *orderer) walkAnew(id btfdump.TypeID, u use) error {
 			o.bodies++
 			for i := range t.NumParams() {
 				param := t.Param(i).Type
-				if param != 0 && o.view.Resolve(param) == 0 {
+				if (param != 0 || i+1 < t.NumParams()) && o.view.Resolve(param) == 0 {
 					return errVoidParam
 				}
 				if err := o.walk(param, use{inPrototype: true, depth: u.depth + 1}); err != nil {

@@ -170,6 +170,15 @@ var hostile = map[string]struct {
 		u := b.Union("u", 0, btftest.Field("e", e, 0))
 		b.Struct("s", 0, btftest.Field("e", e, 0), btftest.Field("u", u, 0), btftest.Field("many", b.Array(u, b.Int("int", 4, 0), 5), 0))
 	}, ""},
+	"what rustc has and C has not": {func(b *btftest.Builder) {
+		i := b.Int("i32", 4, btftest.Signed)
+		unit := b.Int("()", 0, 0)
+		proto := b.FuncProto(unit, btftest.Arg("", btftest.Void), btftest.Arg("", i))
+		b.Int("long", 8, btftest.Signed)
+		b.Struct("wrapper", 24, btftest.Field("a", i, 0), btftest.Field("unit", unit, 32), btftest.Field("c", btftest.Void, 0),
+			btftest.Field("units", b.Array(unit, i, 5), 64), btftest.Field("chars", b.Array(btftest.Void, i, 3), 64), btftest.Field("f", b.Ptr(proto), 64), btftest.Field("end", btftest.Void, 192))
+		b.Var("v", btftest.Void, btftest.Global)
+	}, ""},
 	"a pointer behind the end": {func(b *btftest.Builder) {
 		b.Int("long", 8, btftest.Signed)
 		b.Struct("s", 4, btftest.Field("p", b.Ptr(btftest.Void), 0))

@@ -389,7 +389,7 @@ func (c *layouter) element(v *value, t btfdump.Type) error {
 	case k == btfdump.KindInt && v.size == 16:
 		v.class, v.signed, v.align = classInt128, t.Signed(), 8
 		return nil
-	case k == btfdump.KindInt && v.size&(v.size-1) == 0:
+	case k == btfdump.KindInt && v.size > 0 && v.size&(v.size-1) == 0:
 		v.class, v.signed = classUint, t.Signed()
 		if v.signed {
 			v.class = classInt
