@@ -155,6 +155,11 @@ func (r moduleRequests) addMissing(modules []module, input, release string, insi
 		}
 	}
 	names := slices.Sorted(maps.Keys(missing.modules))
+	if len(names) > 0 {
+		if err := builtInTree(input, release, names[0]); err != nil {
+			return nil, fmt.Errorf("%s: %w", inputName(input), err)
+		}
+	}
 	switch {
 	case inside && len(names) == 0:
 		return nil, fmt.Errorf("%s: %w: it has no modules with BTF%s", inputName(input), ErrNoBTF, ofRelease(release))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -47,4 +48,14 @@ func parseSize(text string) (int64, error) {
 		return 0, fmt.Errorf("--max-size %q is no size: give a number of bytes, such as 4G or 500M", text)
 	}
 	return n << shift, nil
+}
+
+// inputHint returns which flag helps with an error of an input, to be put behind
+// it; "" if none does.
+func inputHint(err error) string {
+	var notShown *source.NotShownError
+	if errors.As(err, &notShown) && len(notShown.Files) > 0 {
+		return ": give it with -i " + notShown.Files[0]
+	}
+	return ""
 }

@@ -58,7 +58,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(stderr, "btfgen: %v\n", err)
+	fmt.Fprintf(stderr, "btfgen: %v%s\n", err, inputHint(err))
 	var stopped interruptedError
 	var no noError
 	switch {
