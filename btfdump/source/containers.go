@@ -37,7 +37,7 @@ func init() { // not in the declaration: opening one container leads to others
 
 		{"deb", prefix("!<arch>\n"), openAr},
 		{"rpm", prefix("\xed\xab\xee\xdb"), openRPM},
-		{"cpio", isCpio, openCpio},
+		{"cpio", isCpio, openInitramfs},
 		{"tar", isTar, openTar},
 
 		{"bzImage", isBzImage, openBzImage},
