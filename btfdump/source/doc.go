@@ -15,9 +15,10 @@
 //   - raw BTF, and ELF files of any class and byte order with a section .BTF;
 //   - kernel images: x86's bzImage, EFI's zboot, arm64's and riscv64's Image,
 //     ARM's zImage, what wraps a kernel in ELF (mips, powerpc), U-Boot's uImage
-//     and FIT, Android's boot.img. Images of other kinds, s390x's among them,
-//     are searched for BTF and for compressed data;
-//   - gzip, xz, lzma, zstd, lz4 (frames and legacy), bzip2 and lzop;
+//     and FIT, Android's boot.img, unified kernel images. Images of other kinds,
+//     s390x's among them, are searched for BTF and for compressed data;
+//   - gzip, xz, lzma, zstd, lz4 (frames and legacy), bzip2 and lzop, several
+//     streams in a row and anything behind them;
 //   - .deb, .rpm, tar and cpio (the "new" format, newc) archives;
 //   - directories: lib/modules/RELEASE, the root of a file system, a kernel's
 //     build;
@@ -30,6 +31,13 @@
 // the names that the caller asks for. A Debian or RPM package has one kernel,
 // so it is read no further than needed; where archives and trees have several,
 // [Options.Release] chooses.
+//
+// # What a search takes for a kernel's
+//
+// Where nothing tells the place, BTF with struct task_struct is a kernel's, unless
+// it is a BPF object's. Next comes what stands by itself, then a BPF object's,
+// unless a kernel without BTF was seen. A module's is never a kernel's, and what
+// was found inside of an input never stands on the running kernel.
 //
 // # Split BTF
 //
