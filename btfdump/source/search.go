@@ -60,6 +60,9 @@ type Found struct {
 	Module  string // the module's name, if it is one
 	DWARF   bool   // there is DWARF debug information
 	ELF     *ELFInfo
+
+	place place  // where it lies in a tree or archive
+	at    string // its path there, and in archives in that
 }
 
 // view reads the BTF, or that of a module's base. Where it does not tell the size
@@ -92,8 +95,13 @@ type search struct {
 	layers []Layer  // the way to where the search is
 	others []string // releases of kernels in an archive that were not asked for
 
+	unopened []candidate // kernels beside two others
+
 	// What headers on the way have told. It holds for what is below them.
-	known struct{ release, arch, module string }
+	known struct {
+		release, arch, module string
+		place                 place
+	}
 
 	// each is given kernels as they are found, which are then not kept; nil: they
 	// are. failed is its error.
@@ -147,6 +155,7 @@ func (s *search) add(f Found) {
 	if f.Module == "" {
 		f.Module = s.known.module
 	}
+	f.place = s.known.place
 	if f.Raw == nil {
 		s.missed = append(s.missed, f)
 		return
@@ -169,10 +178,14 @@ func (s *search) open(in *input) error {
 		return fmt.Errorf("%w: the input is empty", ErrNoBTF)
 	}
 	c := identify(head)
+	top := &s.layers[len(s.layers)-1]
 	if c == nil {
+		if err := notRead(in); err != nil {
+			top.Format = err.Format
+			return err
+		}
 		c = &container{name: "image", open: scanned("")}
 	}
-	top := &s.layers[len(s.layers)-1]
 	top.Format = c.name
 	if err := c.open(s, in); err != nil {
 		return fmt.Errorf("%s: %w", c.name, err)
@@ -201,16 +214,13 @@ func (s *search) descend(path string, offset int64, in *input) error {
 
 // run searches one input, which is a file's content or a stream.
 func (s *search) run(in *input, maxSize int64) error {
-	if maxSize == 0 {
-		maxSize = DefaultMaxSize
-	}
 	size := func() int64 { return in.size }
 	if in.at == nil {
 		counted := &counter{r: in.stream}
 		in = streamInput(counted, in.size)
 		size = func() int64 { return counted.n }
 	}
-	s.budget = &budget{maxSize: maxSize, input: size}
+	s.budget = newBudget(maxSize, size)
 	s.layers = []Layer{{Size: in.size}}
 	err := s.open(in)
 	if err != nil && s.dropped != nil && !errors.Is(err, s.dropped) {
