@@ -139,7 +139,7 @@ func (s *search) members(next func() (member, error), again func() func() (membe
 	case len(lost) == 0 || len(s.found) > 0:
 	case again == nil && c.files == 0:
 		target := slices.Sorted(maps.Keys(lost))[0]
-		return fmt.Errorf("%w: in the archive, %s leads to %s, which is not there or stands before it: unpack the archive and give the directory", ErrNoBTF, quoted(lost[target].path), quoted(target))
+		return fmt.Errorf("%w: a link that is called as kernels are leads to %s, which is not in the archive or stands before the link: unpack the archive and give the directory", ErrNoBTF, quoted(target))
 	case again != nil:
 		if err := c.members(again(), nil, lost); err != nil {
 			return err
@@ -168,6 +168,7 @@ func (c *collection) members(next func() (member, error), links *links, lost map
 		if m.link != "" {
 			if links != nil {
 				links.add(name, m)
+				links.want(c, name)
 			}
 			continue
 		}
@@ -185,7 +186,9 @@ func (c *collection) members(next func() (member, error), links *links, lost map
 		var found candidate
 		ok := false
 		if lost == nil {
-			found, ok = c.candidate(name, head)
+			if found, ok = c.candidate(name, head); !ok && !found.module {
+				found, ok = links.wanted[name]
+			}
 		} else {
 			found, ok = lost[name]
 		}

@@ -90,7 +90,10 @@ func (c *collection) try(found candidate, open func() error) error {
 	if !found.module && s.needless(found) {
 		return nil
 	}
-	known := s.known
+	known, single, from := s.known, s.single, s.from
+	if found.place.class == nested {
+		s.single, s.from = false, len(s.found)
+	}
 	if found.release != "" {
 		s.known.release = found.release
 	}
@@ -98,7 +101,7 @@ func (c *collection) try(found candidate, open func() error) error {
 	s.known.place = place{max(known.place.class, found.place.class), found.place.rank}
 	before := len(s.found)
 	err := open()
-	s.known = known
+	s.known, s.single, s.from = known, single, from
 	for i := before; i < len(s.found); i++ {
 		s.found[i].at = found.path + ":" + s.found[i].at
 	}

@@ -80,7 +80,11 @@ func imagesOf(s *search, open func(name string) *input) ([][]string, error) {
 	var saved []struct {
 		Layers []string
 	}
-	if ok, err := readJSON(s, open, "manifest.json", &saved); !ok || err != nil {
+	ok, err := readJSON(s, open, "manifest.json", &saved)
+	if syntax := (*notJSONError)(nil); errors.As(err, &syntax) {
+		return nil, nil // other things have a file of this name, too
+	}
+	if !ok || err != nil {
 		return nil, err
 	}
 	var images [][]string
@@ -163,9 +167,19 @@ func readJSON(s *search, open func(name string) *input, name string, into any) (
 		return false, err
 	}
 	if err := json.Unmarshal(raw, into); err != nil {
-		return false, fmt.Errorf("%s is no manifest of an image: %w", quoted(name), err)
+		return false, &notJSONError{name, err}
 	}
 	return true, nil
+}
+
+// A notJSONError is that of a file that should be a manifest.
+type notJSONError struct {
+	name string
+	err  error
+}
+
+func (e *notJSONError) Error() string {
+	return fmt.Sprintf("%s is no manifest of an image: %v", quoted(e.name), e.err)
 }
 
 // layer looks into one layer, below those that over has.

@@ -17,7 +17,8 @@ const (
 // links are those of an archive. They lead nowhere out of it: its root is the
 // root.
 type links struct {
-	targets map[string]string // paths from the root
+	targets map[string]string    // paths from the root
+	wanted  map[string]candidate // what is to come, by its path
 }
 
 // add notes a link. Of two with one path, the first counts.
@@ -76,38 +77,59 @@ func resolve(name string, link func(string) (string, bool)) (resolved string, ok
 	return resolved, true
 }
 
+// want notes what a link leads to that is called as kernels are, where that has
+// another name.
+func (l *links) want(c *collection, name string) {
+	if link, target, ok := l.kernel(c, name); ok && len(l.wanted) < maxLinks {
+		if l.wanted == nil {
+			l.wanted = map[string]candidate{}
+		}
+		link.path = target
+		l.wanted[target] = link
+	}
+}
+
+// kernel returns what a link that is called as kernels are stands for, and where
+// it leads.
+func (l *links) kernel(c *collection, name string) (link candidate, target string, ok bool) {
+	base := path.Base(name)
+	if _, isModule := moduleName(base); isModule || !c.s.wants.kernel || !isKernelName(withoutPacking(base)) {
+		return candidate{}, "", false
+	}
+	link = candidate{path: name, release: releaseInPath(name)}
+	if link.place, ok = placeOf(name); !ok {
+		return candidate{}, "", false
+	}
+	target, ok = l.resolve(name)
+	return link, target, ok && target != "" && !c.s.otherRelease(link, true)
+}
+
 // settle follows those links of an archive that are called as kernels are. A
 // kernel that was found by another name lies where the link does, too. What
 // leads to files that nothing was known of is returned, by those files' paths.
 func (l *links) settle(c *collection) (lost map[string]candidate) {
 	lost = map[string]candidate{}
 	for _, name := range slices.Sorted(maps.Keys(l.targets)) {
-		base := path.Base(name)
-		if _, isModule := moduleName(base); isModule || !c.s.wants.kernel || !isKernelName(withoutPacking(base)) {
+		link, target, ok := l.kernel(c, name)
+		if !ok {
 			continue
 		}
-		at, ok := placeOf(name)
-		target, followed := l.resolve(name)
-		if !ok || !followed || target == "" {
-			continue
-		}
-		link := candidate{path: name, release: releaseInPath(name), place: at}
 		known := false
 		for i := range c.s.found {
 			f := &c.s.found[i]
-			if inner, ok := strings.CutPrefix(f.at, target+":"); !ok || inner != "" || f.Module != "" {
+			if f.at != target+":" || f.Module != "" {
 				continue
 			}
 			known = true
-			if class := max(at.class, c.s.known.place.class); class < f.place.class {
-				f.place = place{class, at.rank}
+			if class := max(link.place.class, c.s.known.place.class); class < f.place.class {
+				f.place = place{class, link.place.rank}
 			}
 			if f.Release == "" {
 				f.Release = link.release
 			}
 		}
-		_, called := placeOf(target)
-		if _, ok := lost[target]; !ok && !known && !called && !c.s.otherRelease(link, true) {
+		if _, called := placeOf(target); !called && !known && lost[target].path == "" {
+			link.path = target
 			lost[target] = link
 		}
 	}

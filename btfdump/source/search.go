@@ -109,6 +109,7 @@ type search struct {
 	failed error
 
 	single  bool  // one kernel is all that is to be expected, as in a package
+	from    int   // index of the first of found that is in that package
 	dropped error // the error that a decompressor ended with whose data goes on behind its end
 }
 
@@ -133,7 +134,7 @@ func (s *search) done() bool {
 	}
 	kernel := !s.wants.kernel
 	left := len(s.wants.modules)
-	for _, f := range s.found {
+	for _, f := range s.found[s.from:] {
 		if f.Module == "" {
 			kernel = true
 		} else {
