@@ -82,7 +82,19 @@ func imagesOf(s *search, open func(name string) *input) ([][]string, error) {
 	}
 	ok, err := readJSON(s, open, "manifest.json", &saved)
 	if syntax := (*notJSONError)(nil); errors.As(err, &syntax) {
-		return nil, nil // other things have a file of this name, too
+		// Or the manifest itself, with the layers beside it (skopeo's dir:). Other
+		// things have a file of this name, too.
+		var manifest descriptor
+		if ok, err := readJSON(s, open, "manifest.json", &manifest); !ok || err != nil && errors.As(err, &syntax) {
+			return nil, nil
+		} else if err != nil {
+			return nil, err
+		}
+		layers, err := manifest.layerFiles("manifest.json", func(d descriptor) string { return path.Base(d.file()) })
+		if len(layers) == 0 {
+			return nil, err
+		}
+		return [][]string{layers}, err
 	}
 	if !ok || err != nil {
 		return nil, err
@@ -106,15 +118,9 @@ func ociImages(s *search, open func(name string) *input, name string, depth int)
 	if err != nil || !ok {
 		return nil, err
 	}
-	if len(index.Layers) > maxLayers {
-		return nil, fmt.Errorf("%s: an image has more than %d layers", quoted(name), maxLayers)
-	}
-	var layers []string
-	for _, d := range index.Layers {
-		// Attestations and other artifacts have layers too, which are no archives.
-		if file := d.file(); file != "" && (strings.Contains(d.MediaType, "tar") || d.MediaType == "") {
-			layers = append(layers, file)
-		}
+	layers, err := index.layerFiles(name, descriptor.file)
+	if err != nil {
+		return nil, err
 	}
 	var images [][]string
 	if len(layers) > 0 {
@@ -137,6 +143,22 @@ func ociImages(s *search, open func(name string) *input, name string, depth int)
 		}
 	}
 	return images, nil
+}
+
+// layerFiles returns the names of the files of a manifest's layers. name is the
+// manifest's.
+func (d descriptor) layerFiles(name string, file func(descriptor) string) ([]string, error) {
+	if len(d.Layers) > maxLayers {
+		return nil, fmt.Errorf("%s: an image has more than %d layers", quoted(name), maxLayers)
+	}
+	var layers []string
+	for _, layer := range d.Layers {
+		// Attestations and other artifacts have layers too, which are no archives.
+		if layer.file() != "" && (strings.Contains(layer.MediaType, "tar") || layer.MediaType == "") {
+			layers = append(layers, file(layer))
+		}
+	}
+	return layers, nil
 }
 
 // file returns the name of the file that a descriptor is of, "" if its digest is

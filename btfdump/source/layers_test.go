@@ -101,6 +101,27 @@ func dockerFiles25(t *testing.T, layers ...[]byte) []file {
 	return append(files, file{"manifest.json", toJSON(t, []any{map[string]any{"Layers": names}})})
 }
 
+// dirFiles are those of skopeo's dir: transport.
+func dirFiles(t *testing.T, layers ...[]byte) []file {
+	files, _ := ociManifest(t, layers...)
+	for i := range files {
+		files[i].name = filepath.Base(files[i].name)
+	}
+	files[len(files)-1].name = "manifest.json"
+	return append(files, file{"version", []byte("Directory Transport Version: 1.1\n")})
+}
+
+// skopeoFiles are those of its docker-archive:, a large layer first.
+func skopeoFiles(t *testing.T, layers ...[]byte) []file {
+	var files []file
+	var names []string
+	for _, data := range layers {
+		files = append(files, file{digestOf(data) + ".tar", data})
+		names = append(names, digestOf(data)+".tar")
+	}
+	return append(files, file{"manifest.json", toJSON(t, []any{map[string]any{"Layers": names}})})
+}
+
 // Of the layers of an image, the upper ones hide what they replace or remove, in
 // every form in which images are saved.
 func TestContainerImages(t *testing.T) {
@@ -134,7 +155,7 @@ func TestContainerImages(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
-			for form, files := range map[string][]file{"oci": ociFiles(t, c.layers...), "docker": dockerFiles(t, c.layers...), "docker25": dockerFiles25(t, c.layers...)} {
+			for form, files := range map[string][]file{"oci": ociFiles(t, c.layers...), "docker": dockerFiles(t, c.layers...), "docker25": dockerFiles25(t, c.layers...), "dir": dirFiles(t, c.layers...), "skopeo": skopeoFiles(t, c.layers...)} {
 				archive := layerOf(t, files...)
 				inputs := []string{write(t, dir, form+".tar", archive), write(t, dir, form+".tar.gz", pack(t, archive, "gzip", "-c")), filepath.Join(dir, form)}
 				for _, f := range files {

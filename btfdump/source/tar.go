@@ -106,8 +106,10 @@ func imageFiles(in *input) bool {
 		switch {
 		case name == "oci-layout", name == "index.json", name == "manifest.json", top == "blobs":
 			return true
-		case len(top) == 64 && isHex(top) && (rest == "" || rest == "layer.tar" || rest == "json" || rest == "VERSION"), isHex(strings.TrimSuffix(name, ".json")) && len(name) == 69:
+		case len(top) == 64 && isHex(top) && (rest == "" || rest == "layer.tar" || rest == "json" || rest == "VERSION"):
 			return true // the older layout of docker save
+		case len(name) > 64 && isHex(name[:64]) && (name[64:] == ".json" || name[64:] == ".tar"):
+			return true // the same, as skopeo writes it
 		}
 	}
 	return false
