@@ -54,15 +54,13 @@ func (c *collection) candidate(name string, head func() []byte) (candidate, bool
 	if !c.s.wants.kernel {
 		return candidate{}, false
 	}
+	if !ok {
+		if found.place = (place{class: sniffed}); !startsAsKernel(head()) {
+			return candidate{}, false
+		}
+	}
 	found.release = releaseInPath(name)
-	if c.s.otherRelease(found, ok) {
-		return candidate{}, false
-	}
-	if !ok && head != nil {
-		found.place = place{class: sniffed}
-		ok = startsAsKernel(head())
-	}
-	return found, ok
+	return found, !c.s.otherRelease(found, ok)
 }
 
 // otherRelease says whether a candidate is of another release than the one that

@@ -234,14 +234,14 @@ func (s *search) layer(c *collection, in *input, over *overlay, links *links, na
 }
 
 // tarOf unpacks a layer, which may be compressed.
-func (s *search) tarOf(in *input) (tarball io.Reader, format string, close func(), err error) {
+func (s *search) tarOf(in *input) (tarball *input, format string, close func(), err error) {
 	head, err := in.head()
 	if err != nil {
 		return nil, "", nil, err
 	}
 	none := func() {}
 	if isTar(head) || len(head) > 0 && strings.Trim(string(head), "\x00") == "" {
-		return in.reader(), "tar", none, nil // of zeros only: it is empty
+		return in, "tar", none, nil // of zeros only: it is empty
 	}
 	for _, c := range []struct {
 		name string
@@ -258,7 +258,7 @@ func (s *search) tarOf(in *input) (tarball io.Reader, format string, close func(
 		if closer, ok := r.(interface{ Close() }); ok {
 			none = closer.Close
 		}
-		return &unpacked{r: r, budget: s.budget}, "tar in " + c.name, none, nil
+		return streamInput(&unpacked{r: r, budget: s.budget}, -1), "tar in " + c.name, none, nil
 	}
 	return nil, "", nil, errors.New("it is no tar archive, compressed or not")
 }

@@ -12,6 +12,7 @@ import (
 const (
 	maxFollowed = 40
 	maxLinks    = 1 << 16
+	maxWanted   = 1 << 10 // that are called as kernels are
 )
 
 // links are those of an archive. They lead nowhere out of it: its root is the
@@ -80,7 +81,10 @@ func resolve(name string, link func(string) (string, bool)) (resolved string, ok
 // want notes what a link leads to that is called as kernels are, where that has
 // another name.
 func (l *links) want(c *collection, name string) {
-	if link, target, ok := l.kernel(c, name); ok && len(l.wanted) < maxLinks {
+	if len(l.wanted) >= maxWanted || l.targets[name] == "" {
+		return
+	}
+	if link, target, ok := l.kernel(c, name); ok {
 		if l.wanted == nil {
 			l.wanted = map[string]candidate{}
 		}
@@ -110,6 +114,9 @@ func (l *links) kernel(c *collection, name string) (link candidate, target strin
 func (l *links) settle(c *collection) (lost map[string]candidate) {
 	lost = map[string]candidate{}
 	for _, name := range slices.Sorted(maps.Keys(l.targets)) {
+		if len(lost) >= maxWanted {
+			break
+		}
 		link, target, ok := l.kernel(c, name)
 		if !ok {
 			continue

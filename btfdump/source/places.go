@@ -67,7 +67,7 @@ func shallow(pattern string) bool { return strings.HasSuffix(pattern, "/*/*") }
 func placeOf(name string) (p place, ok bool) {
 	dir, base := path.Split(name)
 	dir = strings.TrimSuffix(dir, "/")
-	switch {
+	switch { // it is asked of every file of an archive
 	case isArchiveName(base):
 		if !isBTFName(base) {
 			// In a file system's root there are many archives that have nothing

@@ -3,7 +3,9 @@ package source
 import (
 	"archive/tar"
 	"bytes"
+	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -44,15 +46,19 @@ func openTar(s *search, in *input) error {
 	}
 	var again func() func() (member, error)
 	if in.at != nil {
-		again = func() func() (member, error) { return s.tarMembers(in.reader(), nil) }
+		again = func() func() (member, error) { return s.tarMembers(in, nil) }
 	}
-	return s.members(s.tarMembers(in.reader(), nil), again)
+	return s.members(s.tarMembers(in, nil), again)
 }
 
 // tarMembers returns what gives the files and links of a tar archive, one after
 // the other. all, if it is not nil, is told of everything in it.
-func (s *search) tarMembers(in io.Reader, all func(*tar.Header)) func() (member, error) {
-	r := tar.NewReader(in)
+func (s *search) tarMembers(in *input, all func(*tar.Header)) func() (member, error) {
+	at := newSeekReader(in)
+	r := tar.NewReader(in.stream)
+	if at != nil {
+		r = tar.NewReader(at)
+	}
 	return func() (member, error) {
 		for {
 			header, err := r.Next()
@@ -65,9 +71,12 @@ func (s *search) tarMembers(in io.Reader, all func(*tar.Header)) func() (member,
 			switch header.Typeflag {
 			case tar.TypeReg, tar.TypeGNUSparse:
 				m := member{path: header.Name, size: header.Size, r: r}
-				if isSparse(header) {
+				switch {
+				case isSparse(header):
 					// Its holes are unpacked to zeros.
 					m.r = &unpacked{r: r, budget: s.budget}
+				case at != nil && header.Size <= in.size-at.offset:
+					m.in = in.section(at.offset, header.Size)
 				}
 				return m, nil
 			case tar.TypeSymlink, tar.TypeLink:
@@ -77,6 +86,57 @@ func (s *search) tarMembers(in io.Reader, all func(*tar.Header)) func() (member,
 			}
 		}
 	}
+}
+
+// A seekReader reads an archive in pieces of some size, for headers are small,
+// and skips without reading.
+type seekReader struct {
+	in     *input
+	offset int64  // of the next byte
+	buffer []byte // what was read
+	start  int64  // its offset
+}
+
+// newSeekReader returns a reader of an input of which every byte can be reached,
+// nil for others.
+func newSeekReader(in *input) *seekReader {
+	if in.at == nil {
+		return nil
+	}
+	return &seekReader{in: in}
+}
+
+func (r *seekReader) Read(p []byte) (int, error) {
+	if at := r.offset - r.start; at < 0 || at >= int64(len(r.buffer)) {
+		size := min(16<<10, r.in.size-r.offset)
+		if size <= 0 {
+			return 0, io.EOF
+		}
+		r.buffer = slices.Grow(r.buffer[:0], int(size))[:size]
+		n, err := r.in.at.ReadAt(r.buffer, r.offset)
+		r.buffer, r.start = r.buffer[:max(n, 0)], r.offset
+		if n <= 0 {
+			return 0, err
+		}
+	}
+	n := copy(p, r.buffer[r.offset-r.start:])
+	r.offset += int64(n)
+	return n, nil
+}
+
+// Seek implements [io.Seeker] as far as package tar needs it.
+func (r *seekReader) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += r.offset
+	case io.SeekEnd:
+		offset += r.in.size
+	}
+	if offset < 0 {
+		return 0, fmt.Errorf("negative offset %d", offset)
+	}
+	r.offset = offset
+	return offset, nil
 }
 
 func isSparse(header *tar.Header) bool {
@@ -131,7 +191,7 @@ type span struct{ offset, size int64 }
 const maxIndex = 1 << 16
 
 func indexTar(in *input) *tarIndex {
-	at := io.NewSectionReader(in.at, 0, in.size)
+	at := newSeekReader(in)
 	r := tar.NewReader(at)
 	index := &tarIndex{in: in, files: map[string]span{}}
 	for len(index.files) < maxIndex {
@@ -141,9 +201,8 @@ func indexTar(in *input) *tarIndex {
 		}
 		switch {
 		case header.Typeflag == tar.TypeReg && !isSparse(header):
-			offset, _ := at.Seek(0, io.SeekCurrent)
-			if offset <= in.size {
-				index.files[cleanPath(header.Name)] = span{offset, min(header.Size, in.size-offset)}
+			if at.offset <= in.size {
+				index.files[cleanPath(header.Name)] = span{at.offset, min(header.Size, in.size-at.offset)}
 			}
 		case header.Typeflag == tar.TypeSymlink || header.Typeflag == tar.TypeLink:
 			index.links.add(cleanPath(header.Name), member{link: header.Linkname, hard: header.Typeflag == tar.TypeLink})
