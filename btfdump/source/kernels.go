@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 )
@@ -124,6 +125,17 @@ func kernelsAt(path, name string, isDir bool) ([]KernelFile, error) {
 func holdsKernel(base string) bool {
 	return !strings.HasPrefix(base, ".") && (isKernelName(withoutPacking(base)) || isArchiveName(base))
 }
+
+// Release returns the release that the path of the kernel's file tells, as that
+// of boot/vmlinuz-6.12.9-amd64 does; "" if it tells none. The kernel itself,
+// which is not opened, may have another.
+func (k KernelFile) Release() string {
+	return releaseInPath(filepath.ToSlash(absolute(k.Input)))
+}
+
+// IsBTF says whether the kernel's file is called as BTF is, as all are in
+// BTFHub's archive.
+func (k KernelFile) IsBTF() bool { return isBTFName(path.Base(k.Name)) }
 
 // BTFName returns the kernel's name as that of a file of BTF: without the
 // suffixes of packages, archives and compressed files, and ending in ".btf".

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -139,7 +138,7 @@ func checkRelease(input, release, want string) error {
 		return nil
 	case release != "":
 		return &ReleaseError{Want: want, Have: []string{release}}
-	case input != "-" && releaseInPath(filepath.ToSlash(absolute(input))) == want:
+	case input != "-" && (KernelFile{Input: input}).Release() == want:
 		return nil
 	}
 	return &ReleaseError{Want: want}
