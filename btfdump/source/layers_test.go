@@ -14,7 +14,7 @@ import (
 
 // layerOf is a layer of an image: files, whiteouts, and directories and links by
 // names that end in a slash or have an arrow.
-func layerOf(t *testing.T, files ...file) []byte {
+func layerOf(t testing.TB, files ...file) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
@@ -40,7 +40,7 @@ func layerOf(t *testing.T, files ...file) []byte {
 	return out.Bytes()
 }
 
-func toJSON(t *testing.T, v any) []byte {
+func toJSON(t testing.TB, v any) []byte {
 	t.Helper()
 	raw, err := json.Marshal(v)
 	if err != nil {
@@ -53,13 +53,13 @@ func digestOf(data []byte) string { return fmt.Sprintf("%x", sha256.Sum256(data)
 
 // ociFiles are the files of an OCI image of layers, in the order in which
 // skopeo writes them.
-func ociFiles(t *testing.T, layers ...[]byte) []file {
+func ociFiles(t testing.TB, layers ...[]byte) []file {
 	files, digest := ociManifest(t, layers...)
 	index := map[string]any{"schemaVersion": 2, "manifests": []any{map[string]any{"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest}}}
 	return append(files, file{"index.json", toJSON(t, index)}, file{"oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`)})
 }
 
-func ociManifest(t *testing.T, layers ...[]byte) (files []file, digest string) {
+func ociManifest(t testing.TB, layers ...[]byte) (files []file, digest string) {
 	manifest := map[string]any{"schemaVersion": 2, "config": map[string]any{"digest": "sha256:" + digestOf(nil)}}
 	var list []any
 	for _, data := range layers {
@@ -76,7 +76,7 @@ func ociManifest(t *testing.T, layers ...[]byte) (files []file, digest string) {
 }
 
 // dockerFiles are those of docker save before version 25.
-func dockerFiles(t *testing.T, layers ...[]byte) []file {
+func dockerFiles(t testing.TB, layers ...[]byte) []file {
 	var files []file
 	var names []string
 	for _, data := range layers {
@@ -90,7 +90,7 @@ func dockerFiles(t *testing.T, layers ...[]byte) []file {
 }
 
 // dockerFiles25 are those of docker save since version 25, without the index.
-func dockerFiles25(t *testing.T, layers ...[]byte) []file {
+func dockerFiles25(t testing.TB, layers ...[]byte) []file {
 	var files []file
 	var names []string
 	for _, data := range layers {
