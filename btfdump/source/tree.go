@@ -12,9 +12,13 @@ import (
 	"strings"
 )
 
-// maxTree is how many files of a directory tree are looked at where none lies in
-// a usual place.
-const maxTree = 1 << 20
+// Limits on what is looked through where no kernel lies in a usual place: files
+// of a directory tree by their names, and those of which the first bytes are
+// read. A whole system has some 500,000.
+const (
+	maxTree    = 1 << 20
+	maxSniffed = 1 << 14
+)
 
 // A tree is a directory tree. Symbolic links in it lead to what is in it, as if
 // its root were that of the file system (as chroot(2) makes it): in the root of
@@ -217,12 +221,24 @@ func (s *search) tree(dir string, opts Options) error {
 			return err
 		}
 	}
+	var packages []candidate
 	for _, class := range []class{called, sniffed, nested} {
 		if s.hasKernel() {
 			break
 		}
-		if err := t.walk(class, try); err != nil {
-			return err
+		found := packages
+		if class != nested {
+			var err error
+			if found, err = t.walk(class); err != nil {
+				return err
+			}
+		}
+		for _, c := range found {
+			if c.place.class > class {
+				packages = append(packages, c)
+			} else if err := try(c); err != nil {
+				return err
+			}
 		}
 	}
 	if err := c.end("the directory has no kernel image in it (looked for boot/vmlinuz-*, lib/modules/*/vmlinuz, vmlinux and the like)"); err != nil {
@@ -256,16 +272,16 @@ func (s *search) hasKernel() bool {
 	})
 }
 
-// walk gives those files of the tree to use that are candidates of a class.
-func (t *tree) walk(class class, use func(candidate) error) error {
-	var found []candidate
-	files := 0
+// walk returns those files of the tree that are candidates by their names or,
+// if the class is sniffed, by their first bytes.
+func (t *tree) walk(class class) (found []candidate, err error) {
+	files, read := 0, 0
 	top, info, ok := t.stat(t.base)
-	if !ok || !info.IsDir() {
-		return nil
+	if !ok || !info.IsDir() || filepath.Dir(top) == top {
+		return nil, nil // of this machine, there are the usual places
 	}
 	isRoot := t.isRoot()
-	err := filepath.WalkDir(top, func(full string, entry fs.DirEntry, err error) error {
+	err = filepath.WalkDir(top, func(full string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			if full == top {
 				return plainPathError(err)
@@ -292,8 +308,11 @@ func (t *tree) walk(class class, use func(candidate) error) error {
 		at, called := placeOf(name)
 		switch {
 		case !called && class == sniffed && entry.Type().IsRegular():
-			at.class = sniffed
-		case !called || at.class != class:
+			if at.class = sniffed; read == maxSniffed {
+				return fmt.Errorf("%w: the directory has no file that is called as kernels are, and more than %d others: name one nearer to the kernel", ErrNoBTF, maxSniffed)
+			}
+			read++
+		case !called || class == sniffed || at.class == placed:
 			return nil
 		}
 		real, info, ok := t.file(name)
@@ -303,16 +322,8 @@ func (t *tree) walk(class class, use func(candidate) error) error {
 		found = append(found, candidate{path: name, release: t.releaseIn(name), place: at})
 		return nil
 	})
-	if err != nil {
-		return err
-	}
 	sortCandidates(found)
-	for _, c := range found {
-		if err := use(c); err != nil {
-			return err
-		}
-	}
-	return nil
+	return found, err
 }
 
 // isRoot says whether the tree is that of a running system.
