@@ -187,8 +187,8 @@ func TestArchiveBombs(t *testing.T) {
 		data []byte
 	}{
 		{"sparse.tar", sparse},
-		{"bomb.zip", zipped(2, make([]byte, 64<<20))},
-		{"many.zip", zipped(300, make([]byte, 1<<20))},
+		{"bomb.zip", zipped(2, make([]byte, 20<<20))},
+		{"many.zip", zipped(60, make([]byte, 1<<20))},
 		{"overlapping.zip", overlapping},
 	} {
 		t.Run(c.name, func(t *testing.T) {
