@@ -1,12 +1,12 @@
 package source
 
 import (
-	"archive/tar"
 	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,180 +87,132 @@ func openRPM(s *search, in *input) error {
 	return s.descend("", r.n, streamInput(r, -1))
 }
 
-// isTar knows tar by the magic of its POSIX and GNU forms (tar(5)).
-func isTar(head []byte) bool { return at(257, "ustar")(head) }
-
-func openTar(s *search, in *input) error {
-	r := tar.NewReader(in.reader())
-	return s.members(func() (string, int64, io.Reader, error) {
-		for {
-			header, err := r.Next()
-			if err != nil {
-				return "", 0, nil, err
-			}
-			if header.Typeflag == tar.TypeReg {
-				return header.Name, header.Size, r, nil
-			}
-		}
-	})
-}
-
 // isCpio knows the "new" cpio format by its magic, without and with checksums
 // (cpio(5)).
 func isCpio(head []byte) bool { return prefix("070701")(head) || prefix("070702")(head) }
 
 func openCpio(s *search, in *input) error {
 	r := cpio.NewReader(in.reader())
-	return s.members(func() (string, int64, io.Reader, error) {
+	return s.members(func() (member, error) {
 		for {
 			header, err := r.Next()
 			if err != nil {
-				return "", 0, nil, err
+				return member{}, err
 			}
-			if header.Size < 0 { // the package reads "-0000001" as a number
-				return "", 0, nil, errors.New("a member's size is negative")
-			}
+			switch {
+			case header.Size < 0: // the package reads "-0000001" as a number
+				return member{}, errors.New("a member's size is negative")
+			case header.Mode&^cpio.ModePerm == cpio.TypeSymlink && header.Linkname != "":
+				return member{path: header.Name, link: header.Linkname}, nil
 			// Of the names of one file all but the last have no content.
-			if header.Mode.IsRegular() && header.Size > 0 {
-				return header.Name, header.Size, r, nil
+			case header.Mode.IsRegular() && header.Size > 0:
+				return member{path: header.Name, size: header.Size, r: r}, nil
 			}
 		}
-	})
+	}, nil)
+}
+
+// A member is a file of an archive, or a link in it.
+type member struct {
+	path string
+	size int64
+	r    io.Reader // the content
+	in   *input    // the same where every byte can be reached; else nil
+
+	shared bool // other members may have the same bytes
+
+	link string // where it leads; "" for a file
+	hard bool   // from the archive's root, as hard links do
 }
 
 // members opens those files of an archive that may be what is looked for. next
-// returns the next one's name, size and content.
-func (s *search) members(next func() (string, int64, io.Reader, error)) error {
+// returns the next one. again, if it is not nil, starts over, for files that
+// only a link behind them has shown to be meant.
+func (s *search) members(next func() (member, error), again func() func() (member, error)) error {
 	s.known.searched = true
-	var skipped error // the first candidate's that had no BTF
-	candidates := 0
-	for n := 0; ; n++ {
-		name, size, r, err := next()
+	c := &collection{s: s}
+	var links links
+	if err := c.members(next, &links, nil); err != nil {
+		return err
+	}
+	lost := links.settle(c)
+	switch {
+	case len(lost) == 0 || len(s.found) > 0:
+	case again == nil && c.files == 0:
+		target := slices.Sorted(maps.Keys(lost))[0]
+		return fmt.Errorf("%w: a link that is called as kernels are leads to %s, which is not in the archive or stands before the link: unpack the archive and give the directory", ErrNoBTF, quoted(target))
+	case again != nil:
+		if err := c.members(again(), nil, lost); err != nil {
+			return err
+		}
+	}
+	if !s.wants.kernel {
+		return c.end("the archive has no modules in it")
+	}
+	return c.end("the archive has no kernel image in it (looked for boot/vmlinuz-*, lib/modules/*/vmlinuz and the like; Debian has its kernels of 7.2 and later in linux-binary-*, and their modules in linux-modules-*, which is for -m)")
+}
+
+// members opens the candidates among the members of an archive, or those that
+// links have shown to be some.
+func (c *collection) members(next func() (member, error), links *links, lost map[string]candidate) error {
+	s := c.s
+	var buffer [headSize]byte
+	for n := 0; !s.done(); n++ {
+		m, err := next()
 		if err == io.EOF {
-			break
+			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("after %d files: %w", n, err)
 		}
-		content := streamInput(r, size)
-		if !s.wanted(name, content) {
+		name := cleanPath(m.path)
+		if m.link != "" {
+			if links != nil {
+				links.add(name, m)
+				links.want(c, name)
+			}
 			continue
 		}
-		candidates++
-		known := s.known
-		if release := releaseInPath(name); release != "" {
-			s.known.release = release
-		}
-		err = s.descend(cleanPath(name), -1, content)
-		s.known = known
-		switch {
-		case errors.Is(err, ErrNoBTF):
-			if skipped == nil {
-				skipped = err
+		read := -1
+		head := func() []byte {
+			switch {
+			case m.in != nil:
+				head, _ := m.in.head()
+				return head
+			case read < 0:
+				read, _ = io.ReadFull(m.r, buffer[:min(m.size, headSize)])
 			}
-		case err != nil:
+			return buffer[:read]
+		}
+		var found candidate
+		ok := false
+		if lost == nil {
+			if found, ok = c.candidate(name, head); !ok && !found.module {
+				found, ok = links.wanted[name]
+			}
+		} else {
+			found, ok = lost[name]
+		}
+		if !ok {
+			continue
+		}
+		if err := c.try(found, func() error {
+			content := m.in
+			switch {
+			case content != nil && m.shared:
+				if err := s.budget.spend(content.size); err != nil {
+					return err
+				}
+			case content != nil:
+			case read > 0:
+				content = streamInput(io.MultiReader(bytes.NewReader(buffer[:read]), m.r), m.size)
+			default:
+				content = streamInput(m.r, m.size)
+			}
+			return s.descend(name, -1, content)
+		}); err != nil {
 			return err
 		}
-		if s.done() {
-			return nil
-		}
 	}
-	switch {
-	case len(s.found) > 0:
-		return nil
-	case skipped != nil:
-		return skipped
-	}
-	if len(s.others) > 0 {
-		return fmt.Errorf("%w of the release %s: what is there is %s", ErrNoBTF, quoted(s.wants.release), strings.Join(s.others, ", "))
-	}
-	return fmt.Errorf("%w: the archive has no kernel image in it (looked for boot/vmlinuz-*, lib/modules/*/vmlinuz and the like; Debian has its kernels of 7.2 and later in linux-binary-*, and their modules in linux-modules-*, which is for -m)", ErrNoBTF)
-}
-
-// wanted says whether a file of an archive may be what is looked for: a module
-// by its name, a kernel by its name or its first bytes. By name only, most of a
-// package need not be looked at; and only by name can a kernel be told from
-// other ELF files and compressed data.
-func (s *search) wanted(path string, content *input) bool {
-	base := path[strings.LastIndexByte(path, '/')+1:]
-	if name, ok := moduleName(base); ok {
-		return s.wants.module(name)
-	}
-	if !s.wants.kernel {
-		return false
-	}
-	if release := releaseInPath(path); s.wants.release != "" && release != "" && release != s.wants.release {
-		if isKernelName(base) && len(s.others) < maxAttempts && !slices.Contains(s.others, release) {
-			s.others = append(s.others, release)
-		}
-		return false
-	}
-	if isKernelName(base) {
-		return true
-	}
-	head, err := content.head()
-	return err == nil && (isBzImage(head) || isZboot(head) || isRaw(head) && len(head) >= 24)
-}
-
-// isKernelName says whether a file is called as kernel images are.
-func isKernelName(base string) bool {
-	for _, suffix := range []string{".map", ".h", ".lds", ".hmac", ".py", ".sig", ".md5", ".c", ".o", ".debug.txt"} {
-		if strings.HasSuffix(base, suffix) {
-			return false
-		}
-	}
-	for _, prefix := range []string{"vmlinu", "bzImage", "zImage", "uImage", "Image", "kernel-", "kernel8", "kernel7"} {
-		if strings.HasPrefix(base, prefix) {
-			return true
-		}
-	}
-	return base == "kernel" || base == "boot.img" || strings.HasSuffix(base, ".btf")
-}
-
-// moduleName returns the name of the module in a file, if the file is one.
-func moduleName(base string) (string, bool) {
-	stem, rest, ok := strings.Cut(base, ".ko")
-	switch rest {
-	case "", ".gz", ".xz", ".zst", ".lz4", ".bz2", ".debug":
-		return canonical(stem), ok
-	}
-	return "", false
-}
-
-// releaseInPath returns the release of the kernel that a file belongs to, from
-// paths such as boot/vmlinuz-6.12.9-amd64 and lib/modules/6.12.9-amd64/vmlinuz.
-func releaseInPath(path string) string {
-	parts := strings.Split(path, "/")
-	for i, part := range parts {
-		if part == "modules" && i+2 < len(parts) {
-			if release := releaseOf(parts[i+1]); release != "" {
-				return release
-			}
-		}
-	}
-	base := parts[len(parts)-1]
-	for _, prefix := range []string{"vmlinuz-", "vmlinux-", "vmlinux.", "Image-", "kernel-"} {
-		if rest, ok := strings.CutPrefix(base, prefix); ok {
-			return releaseOf(strings.TrimSuffix(rest, ".btf"))
-		}
-	}
-	if release, ok := strings.CutSuffix(base, ".btf"); ok { // BTFHub's archives
-		return releaseOf(release)
-	}
-	return ""
-}
-
-// cleanPath drops what archives put in front of paths.
-func cleanPath(path string) string {
-	return strings.TrimLeft(strings.TrimPrefix(path, "./"), "/")
-}
-
-// path returns the path of the innermost layer that has one.
-func (s *search) path() string {
-	for i := len(s.layers) - 1; i >= 0; i-- {
-		if s.layers[i].Path != "" {
-			return s.layers[i].Path
-		}
-	}
-	return ""
+	return nil
 }

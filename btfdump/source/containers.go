@@ -39,6 +39,7 @@ func init() { // not in the declaration: opening one container leads to others
 		{"rpm", prefix("\xed\xab\xee\xdb"), openRPM},
 		{"cpio", isCpio, openInitramfs},
 		{"tar", isTar, openTar},
+		{"zip", isZip, openZip},
 
 		{"bzImage", isBzImage, openBzImage},
 		{"EFI zboot image", isZboot, openZboot},

@@ -19,18 +19,24 @@
 //     s390x's among them, are searched for BTF and for compressed data;
 //   - gzip, xz, lzma, zstd, lz4 (frames and legacy), bzip2 and lzop, several
 //     streams in a row and anything behind them;
-//   - .deb, .rpm, tar and cpio (the "new" format, newc) archives;
-//   - directories: lib/modules/RELEASE, the root of a file system, a kernel's
-//     build;
+//   - .deb, .rpm, tar, zip and cpio (the "new" format, newc) archives, and the
+//     packages of OpenWrt, Alpine and Arch, which are such;
+//   - container images, those of OCI and of docker save, layer by layer;
+//   - directories: all that an archive of them is;
 //   - programs, maps and BTF that are loaded into the running kernel.
 //
 // # Which file of an archive
 //
-// Of the many files in a package or tree, kernels are chosen by name (vmlinuz-*,
-// Image, *.btf ...), or by first bytes that are a kernel's for sure, modules by
-// the names that the caller asks for. A Debian or RPM package has one kernel,
-// so it is read no further than needed; where archives and trees have several,
-// [Options.Release] chooses.
+// Of the many files in a package or tree, kernels are chosen by place and name
+// (boot/vmlinuz-*, usr/lib/modules/*/vmlinux, *.btf ..., in places.go), or by
+// first bytes that are a kernel's for sure, modules by the names that the caller
+// asks for. Directories and archives are read by the same rule. A Debian or RPM
+// package has one kernel, so it is read no further than needed; where archives
+// and trees have several, [Options.Release] chooses. Symbolic links lead to what
+// is in the tree or archive, never out of it.
+//
+// Formats that hold files and are not read, such as those of file systems, are
+// a [NotReadError].
 //
 // # What a search takes for a kernel's
 //

@@ -24,6 +24,9 @@ func Each(input string, modules []string, opts Options, use func(*Kernel) error)
 	s := &search{wants: wants{kernel: true, release: opts.Release}}
 	n := 0
 	s.each = func(f *Found) error {
+		if checkRelease(input, f.Release, opts.Release) != nil {
+			return nil // Open says so, if there is no other
+		}
 		kernel := &Kernel{Release: f.Release, Origin: f}
 		var err error
 		if kernel.View, err = f.view(f.Raw); err != nil {

@@ -1,10 +1,12 @@
 package source
 
 import (
+	"archive/zip"
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -24,6 +26,50 @@ func fuzzSeeds(f *testing.F) {
 	f.Add(elfFile(binary.LittleEndian, elfSection{".BTF", elf.SHT_PROGBITS, elf.SHF_COMPRESSED, smallBTF()}))
 	f.Add(tarball(file{"lib/modules/6.12.9-test/a.ko", module}, file{"vmlinux.btf", smallBTF()}))
 	f.Add(cpioArchive(file{"lib/modules/6.12.9-test/a.ko", module}, file{"vmlinuz", bzImage(smallBTF())}))
+
+	kernel := file{"boot/vmlinuz-6.12.9-test", bzImage(smallBTF())}
+	f.Add(v7(kernel, file{"boot/x.tar", tarball(kernel)}))
+	for _, method := range []uint16{zip.Store, zip.Deflate} {
+		var out bytes.Buffer
+		w := zip.NewWriter(&out)
+		for _, member := range []file{kernel, {"a.deb", debPackage("data.tar", tarball(kernel))}, {"lib/modules/6.12.9-test/a.ko", module}} {
+			part, err := w.CreateHeader(&zip.FileHeader{Name: member.name, Method: method})
+			if err != nil {
+				f.Fatal(err)
+			}
+			part.Write(member.data)
+		}
+		w.Close()
+		f.Add(out.Bytes())
+	}
+	layers := [][]byte{tarball(kernel), tarball(file{"boot/.wh.vmlinuz-6.12.9-test", nil}, file{"vmlinux.btf", smallBTF()})}
+	f.Add(tarball(ociFiles(f, layers...)...))
+	f.Add(tarball(dockerFiles25(f, layers...)...))
+	f.Add(layerOf(f, file{"vmlinuz -> a/b", nil}, file{"a/b", smallBTF()}, file{"Image => c", nil}, file{"c/../d", smallBTF()}))
+	f.Add(imageWith(2048, map[int]string{1024: "\xe2\xe1\xf5\xe0"}))
+}
+
+// FuzzLinks looks for links that lead out of the tree, or nowhere for ever.
+func FuzzLinks(f *testing.F) {
+	f.Add("boot/vmlinuz", "vmlinuz-6.1", "a/b", "../../../../etc", "lib")
+	f.Add("a", "b", "b", "a", "a/x")
+	f.Add("a", "a/a", "b", "/../../b/c/..", "b/../a")
+	f.Fuzz(func(t *testing.T, from1, to1, from2, to2, name string) {
+		var l links
+		l.add(cleanPath(from1), member{link: to1})
+		l.add(cleanPath(from2), member{link: to2})
+		got, ok := l.resolve(name)
+		if !ok && got != "" {
+			t.Errorf("got %q of what leads nowhere", got)
+		}
+		if got != cleanPath(got) || strings.HasPrefix(got, "..") && (got == ".." || got[2] == '/') {
+			t.Errorf("%q leads to %q", name, got)
+		}
+		placeOf(cleanPath(name))
+		if release := releaseInPath(cleanPath(name)); release != "" && releaseOf(release) != release {
+			t.Errorf("%q tells the release %q", name, release)
+		}
+	})
 }
 
 // FuzzSearch looks for inputs that make a container panic, hang, or find other

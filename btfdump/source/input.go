@@ -33,7 +33,7 @@ func fileInput(at io.ReaderAt, size int64) *input { return &input{at: at, size: 
 func streamInput(r io.Reader, size int64) *input {
 	buffered, ok := r.(*bufio.Reader)
 	if !ok {
-		buffered = bufio.NewReaderSize(r, 64<<10)
+		buffered = bufio.NewReaderSize(r, 68<<10) // for start's signatures
 	}
 	return &input{stream: buffered, size: size}
 }
@@ -53,6 +53,18 @@ func (in *input) head() ([]byte, error) {
 		return nil, cut(int64(n), in.size, err)
 	}
 	return head, nil
+}
+
+// start returns the first bytes of the input, at most n and no more than a
+// stream's buffer has. It can be called until the input is read.
+func (in *input) start(n int) []byte {
+	if in.at == nil {
+		start, _ := in.stream.Peek(min(n, in.stream.Size()))
+		return start
+	}
+	start := make([]byte, min(in.size, int64(n)))
+	read, _ := in.at.ReadAt(start, 0)
+	return start[:max(read, 0)]
 }
 
 // reader reads the input from its start.

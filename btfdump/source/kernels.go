@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -17,6 +17,9 @@ type KernelFile struct {
 	// searched, or below the part of a glob that has no wildcards, or the file's
 	// name. Its separator is a slash.
 	Name string
+	// Listed says that a directory or glob was named and not the file, so that it
+	// may be something else than a kernel.
+	Listed bool
 }
 
 // Kernels returns the kernels that some paths stand for: a file itself, what a
@@ -77,6 +80,9 @@ func expand(pattern string) ([]KernelFile, error) {
 		if err != nil {
 			return nil, err
 		}
+		for i := range found {
+			found[i].Listed = true
+		}
 		if info.IsDir() && (len(found) != 1 || found[0].Input != match) {
 			for i := range found {
 				found[i].Name = filepath.ToSlash(name) + "/" + found[i].Name
@@ -90,7 +96,7 @@ func expand(pattern string) ([]KernelFile, error) {
 // kernelsAt returns the kernels in a directory, by their paths in it, or a file.
 func kernelsAt(path, name string, isDir bool) ([]KernelFile, error) {
 	if !isDir {
-		return []KernelFile{{path, name}}, nil
+		return []KernelFile{{Input: path, Name: name}}, nil
 	}
 	var found []KernelFile
 	err := fs.WalkDir(os.DirFS(path), ".", func(below string, entry fs.DirEntry, err error) error {
@@ -100,16 +106,16 @@ func kernelsAt(path, name string, isDir bool) ([]KernelFile, error) {
 		if !entry.IsDir() && holdsKernel(entry.Name()) {
 			file := filepath.Join(path, filepath.FromSlash(below))
 			if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
-				found = append(found, KernelFile{file, below})
+				found = append(found, KernelFile{file, below, true})
 			}
 		}
 		return nil
 	})
 	if err == nil && len(found) == 0 {
-		if len(imagesIn(path)) == 0 && filepath.Base(filepath.Dir(absolute(path))) != "modules" {
+		if filepath.Base(filepath.Dir(absolute(path))) != "modules" && !newTree(path).isImage() {
 			return nil, fmt.Errorf("%s: %w: the directory has no file called as kernels, packages or BTF are (vmlinuz-*, *.deb, *.btf, *.btf.tar.xz)", path, ErrNoBTF)
 		}
-		found = []KernelFile{{path, filepath.Base(absolute(path))}}
+		found = []KernelFile{{Input: path, Name: filepath.Base(absolute(path))}}
 	}
 	return found, err
 }
@@ -117,26 +123,19 @@ func kernelsAt(path, name string, isDir bool) ([]KernelFile, error) {
 // holdsKernel says whether a file is called as those are that Open finds a
 // kernel in.
 func holdsKernel(base string) bool {
-	if strings.HasPrefix(base, ".") {
-		return false
-	}
-	stem := withoutPacking(base)
-	return isKernelName(stem) || stem != base && (strings.HasSuffix(base, ".deb") || strings.HasSuffix(base, ".rpm") || strings.Contains(base, ".tar"))
+	return !strings.HasPrefix(base, ".") && (isKernelName(withoutPacking(base)) || isArchiveName(base))
 }
 
-// packings are the suffixes of archives and compressed files.
-var packings = []string{".gz", ".xz", ".zst", ".lz4", ".bz2", ".lzma", ".lzo", ".tgz", ".tar", ".deb", ".rpm"}
-
-// withoutPacking returns a file's name without the suffixes of archives.
-func withoutPacking(base string) string {
-	for {
-		ext := filepath.Ext(base)
-		if ext == base || !slices.Contains(packings, ext) {
-			return base
-		}
-		base = strings.TrimSuffix(base, ext)
-	}
+// Release returns the release that the path of the kernel's file tells, as that
+// of boot/vmlinuz-6.12.9-amd64 does; "" if it tells none. The kernel itself,
+// which is not opened, may have another.
+func (k KernelFile) Release() string {
+	return releaseInPath(filepath.ToSlash(absolute(k.Input)))
 }
+
+// IsBTF says whether the kernel's file is called as BTF is, as all are in
+// BTFHub's archive.
+func (k KernelFile) IsBTF() bool { return isBTFName(path.Base(k.Name)) }
 
 // BTFName returns the kernel's name as that of a file of BTF: without the
 // suffixes of packages, archives and compressed files, and ending in ".btf".

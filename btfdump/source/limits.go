@@ -50,6 +50,14 @@ type budget struct {
 	attempts int
 }
 
+// newBudget returns the budget of an input. maxSize is [Options.MaxSize].
+func newBudget(maxSize int64, input func() int64) *budget {
+	if maxSize == 0 {
+		maxSize = DefaultMaxSize
+	}
+	return &budget{maxSize: maxSize, input: input}
+}
+
 // allowed returns how many bytes all layers may unpack to by now: a stream's
 // size is known only as far as it has been read.
 func (b *budget) allowed() int64 { return freeSize + MaxRatio*b.input() }

@@ -143,7 +143,7 @@ func (r moduleRequests) addMissing(modules []module, input, release string, insi
 	}
 	if dir := modulesBeside(input, release); dir != "" && !inside {
 		s := &search{wants: missing}
-		if err := s.moduleTree(dir, opts); err != nil {
+		if err := s.moduleTree(newTree(dir), dir, "", opts); err != nil {
 			return nil, fmt.Errorf("%s: %w", dir, err)
 		}
 		for _, m := range s.pickModules(r, release) {

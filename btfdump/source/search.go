@@ -60,7 +60,9 @@ type Found struct {
 	DWARF   bool   // there is DWARF debug information
 	ELF     *ELFInfo
 
-	searched bool // it is not what was named, but lies somewhere inside of that
+	searched bool   // it is not what was named, but lies somewhere inside of that
+	place    place  // where it lies in a tree or archive
+	at       string // its path there, and in archives in that
 }
 
 // view reads the BTF, or that of a module's base. Where it does not tell the size
@@ -93,10 +95,13 @@ type search struct {
 	layers []Layer  // the way to where the search is
 	others []string // releases of kernels in an archive that were not asked for
 
+	unopened []candidate // kernels beside two others
+
 	// What headers on the way have told. It holds for what is below them.
 	known struct {
 		release, arch, module string
 		searched              bool
+		place                 place
 	}
 
 	// each is given kernels as they are found, which are then not kept; nil: they
@@ -105,6 +110,7 @@ type search struct {
 	failed error
 
 	single bool // one kernel is all that is to be expected, as in a package
+	from   int  // index of the first of found that is in that package
 }
 
 // wants is what a search is for.
@@ -128,7 +134,7 @@ func (s *search) done() bool {
 	}
 	kernel := !s.wants.kernel
 	left := len(s.wants.modules)
-	for _, f := range s.found {
+	for _, f := range s.found[s.from:] {
 		if f.Module == "" {
 			kernel = true
 		} else {
@@ -161,6 +167,7 @@ func (s *search) complete(f Found) Found {
 		f.Module = s.known.module
 	}
 	f.searched = s.known.searched
+	f.place = s.known.place
 	return f
 }
 
@@ -184,10 +191,14 @@ func (s *search) open(in *input) error {
 		return fmt.Errorf("%w: the input is empty", ErrNoBTF)
 	}
 	c := identify(head)
+	top := &s.layers[len(s.layers)-1]
 	if c == nil {
+		if err := notRead(in); err != nil {
+			top.Format = err.Format
+			return err
+		}
 		c = &container{name: "image", open: scanned("")}
 	}
-	top := &s.layers[len(s.layers)-1]
 	top.Format = c.name
 	if err := c.open(s, in); err != nil {
 		return fmt.Errorf("%s: %w", c.name, err)
@@ -213,16 +224,13 @@ func (s *search) descend(path string, offset int64, in *input) error {
 
 // run searches one input, which is a file's content or a stream.
 func (s *search) run(in *input, maxSize int64) error {
-	if maxSize == 0 {
-		maxSize = DefaultMaxSize
-	}
 	size := func() int64 { return in.size }
 	if in.at == nil {
 		counted := &counter{r: in.stream}
 		in = streamInput(counted, in.size)
 		size = func() int64 { return counted.n }
 	}
-	s.budget = &budget{maxSize: maxSize, input: size}
+	s.budget = newBudget(maxSize, size)
 	s.layers = []Layer{{Size: in.size}}
 	return s.open(in)
 }

@@ -1,12 +1,10 @@
 package source
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -20,6 +18,10 @@ var (
 	// ErrNotLoaded is wrapped by the errors of Open when a module was given by
 	// name and the running kernel has no BTF of that name.
 	ErrNotLoaded = errors.New("module not loaded")
+
+	// ErrModule is wrapped by the errors of inputs that hold modules and no
+	// kernel, where a kernel is asked for.
+	ErrModule = errors.New("no kernel, only modules")
 )
 
 // Kernel is the types of one kernel, with what is known about their origin. It
@@ -73,6 +75,9 @@ type Options struct {
 	// with one.
 	Release string
 
+	// KernelOnly makes a module as input an [ErrModule].
+	KernelOnly bool
+
 	// MaxSize is how many bytes one layer of an input may unpack to; 0 stands
 	// for [DefaultMaxSize].
 	MaxSize int64
@@ -105,15 +110,38 @@ func open(input string, modules []string, opts Options, live liveKernel) (*Kerne
 	if err != nil {
 		return nil, err
 	}
+	var kernel *Kernel
 	switch {
 	case input == "" && opts.Base != "":
 		return nil, errors.New("a base goes with a module as input: the running kernel needs none")
 	case input == "":
-		return openLive(requests, opts, live)
+		kernel, err = openLive(requests, opts, live)
 	case isLoadedObject(input):
-		return openLoaded(input, requests, live)
+		kernel, err = openLoaded(input, requests, live)
+	default:
+		kernel, err = openFile(input, requests, opts, live)
 	}
-	return openFile(input, requests, opts, live)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkRelease(input, kernel.Release, opts.Release); err != nil {
+		return nil, fmt.Errorf("%s: %w", inputName(input), err)
+	}
+	return kernel, nil
+}
+
+// checkRelease says whether a kernel has the release that was asked for. Where
+// the kernel does not tell it, its file's name does, as in BTFHub's archive.
+func checkRelease(input, release, want string) error {
+	switch {
+	case want == "" || release == want:
+		return nil
+	case release != "":
+		return &ReleaseError{Want: want, Have: []string{release}}
+	case input != "-" && (KernelFile{Input: input}).Release() == want:
+		return nil
+	}
+	return &ReleaseError{Want: want}
 }
 
 // openLive opens the running kernel.
@@ -150,6 +178,9 @@ func openFile(input string, requests moduleRequests, opts Options, live liveKern
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if origin == nil || origin.Module != "" || isSplit(origin.Raw) {
+		if opts.KernelOnly {
+			return nil, fmt.Errorf("%s: %w", name, ErrModule)
+		}
 		return openModuleAsInput(input, s, requests, opts, live)
 	}
 	kernel := &Kernel{Release: origin.Release, Origin: origin}
@@ -196,18 +227,25 @@ func (s *search) find(input string, opts Options) error {
 		}
 		return s.run(streamInput(stdin, -1), opts.MaxSize)
 	}
+	info, err := os.Stat(input)
+	if err != nil {
+		return plainPathError(err)
+	}
+	if info.IsDir() {
+		return s.tree(input, opts)
+	}
+	if err := notAFile(input, info.Mode()); err != nil {
+		return err
+	}
 	file, err := os.Open(input)
 	if err != nil {
 		return plainPathError(err)
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	switch {
-	case err != nil:
+	if info, err = file.Stat(); err != nil {
 		return plainPathError(err)
-	case info.IsDir():
-		return s.tree(input, opts)
-	case !info.Mode().IsRegular():
+	}
+	if !info.Mode().IsRegular() {
 		// A pipe, as in <(xz -dc vmlinux.btf.xz), can be read once and from its
 		// start only.
 		return s.run(streamInput(file, -1), opts.MaxSize)
@@ -218,6 +256,32 @@ func (s *search) find(input string, opts Options) error {
 	return s.run(fileInput(file, info.Size()), opts.MaxSize)
 }
 
+// notAFile refuses what would be waited for, or never ends. A shell's <(...) and
+// standard input have a name in /dev too: those are there to be read.
+func notAFile(name string, mode os.FileMode) error {
+	switch {
+	case mode.IsRegular(), isDescriptor(name):
+		return nil
+	case mode&os.ModeNamedPipe != 0:
+		return errors.New("it is a named pipe, which may never have an end: give its content on standard input")
+	case mode&os.ModeSocket != 0:
+		return errors.New("it is a socket: name a file")
+	case mode&os.ModeDevice != 0 && mode&os.ModeCharDevice == 0:
+		return errors.New("it is a disk: mount it and give the directory")
+	}
+	return errors.New("it is a device: name a file")
+}
+
+// isDescriptor says whether a path names an open file of this process.
+func isDescriptor(name string) bool {
+	for _, prefix := range []string{"/dev/fd/", "/proc/self/fd/", fmt.Sprintf("/proc/%d/fd/", os.Getpid())} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return name == "/dev/stdin"
+}
+
 // plainPathError drops the path from an error of package os: those who call find
 // put the input's name in front.
 func plainPathError(err error) error {
@@ -226,50 +290,4 @@ func plainPathError(err error) error {
 		return path.Err
 	}
 	return err
-}
-
-// pickKernel returns the kernel among what was found; nil if there are only
-// modules.
-func (s *search) pickKernel(release string) (*Found, error) {
-	var kernels []*Found
-	for i := range s.found {
-		f := &s.found[i]
-		if f.Module != "" || release != "" && f.Release != "" && f.Release != release {
-			continue
-		}
-		// The same kernel may be there twice, as vmlinux and vmlinuz.
-		same := slices.ContainsFunc(kernels, func(k *Found) bool { return bytes.Equal(k.Raw, f.Raw) })
-		if !same {
-			kernels = append(kernels, f)
-		}
-	}
-	kernels = likely(kernels)
-	switch {
-	case len(kernels) == 0 && release != "" && len(s.releases()) > 0:
-		return nil, fmt.Errorf("%w of the release %s: what is there is %s", ErrNoBTF, quoted(release), strings.Join(s.releases(), ", "))
-	case len(kernels) == 0:
-		return nil, nil
-	case len(kernels) == 1 || s.single:
-		return kernels[0], nil
-	}
-	if releases := s.releases(); len(releases) > 1 {
-		return nil, fmt.Errorf("it holds %d kernels: choose one with --release: %s", len(releases), strings.Join(releases, ", "))
-	}
-	var paths []string
-	for _, k := range kernels {
-		paths = append(paths, quoted(k.Path()))
-	}
-	return nil, fmt.Errorf("it holds %d kernels whose releases don't tell them apart (%s): unpack the one that is meant", len(kernels), strings.Join(paths, ", "))
-}
-
-// releases returns the releases of the kernels that were found, sorted.
-func (s *search) releases() []string {
-	var releases []string
-	for _, f := range s.found {
-		if f.Module == "" && f.Release != "" {
-			releases = append(releases, f.Release)
-		}
-	}
-	slices.Sort(releases)
-	return slices.Compact(releases)
 }

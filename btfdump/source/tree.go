@@ -3,161 +3,440 @@ package source
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 )
 
-// imagePatterns are where distributions and kernel builds put kernel images, by
-// paths from the root of a file system, from /boot, from lib/modules/RELEASE or
-// from a build's directory. For one release, the first that has BTF is taken.
-var imagePatterns = []string{
-	"vmlinux", "vmlinux-*", "vmlinuz-*", "vmlinuz", "Image-*", "bzImage", "Image", "kernel-*",
-	"*.btf",
-	"build/vmlinux", "kernel/vmlinux",
-	"arch/*/boot/bzImage", "arch/*/boot/Image",
-	"boot/vmlinux-*", "boot/vmlinuz-*", "boot/Image-*", "boot/kernel-*", "boot/vmlinuz", "boot/kernel*.img", "boot/Image", "boot/bzImage", "boot/zImage",
-	"lib/modules/*/vmlinux", "lib/modules/*/vmlinuz", "lib/modules/*/build/vmlinux",
-	"usr/lib/modules/*/vmlinux", "usr/lib/modules/*/vmlinuz", "usr/lib/modules/*/build/vmlinux",
-	"usr/lib/debug/boot/vmlinux-*", "usr/lib/debug/lib/modules/*/vmlinux", "usr/lib/debug/lib/modules/*/vmlinux.debug",
+// Limits on what is looked through where no kernel lies in a usual place: files
+// of a directory tree by their names, and those of which the first bytes are
+// read. A whole system has some 500,000.
+const (
+	maxTree    = 1 << 20
+	maxSniffed = 1 << 14
+)
+
+// A tree is a directory tree. Symbolic links in it lead to what is in it, as if
+// its root were that of the file system (as chroot(2) makes it): in the root of
+// another machine, /boot/vmlinuz is that machine's.
+type tree struct {
+	root string              // where links with a leading slash start
+	base string              // the path from there to what is looked through
+	own  string              // the release, of a directory lib/modules/RELEASE
+	dirs map[string][]string // names in directories that were read
+	seen []fs.FileInfo       // files that are candidates already
 }
 
-// A treeImage is a kernel image in a directory tree.
-type treeImage struct{ path, release string }
-
-// tree searches a directory: lib/modules/RELEASE, the root of a file system, or
-// another one with kernel images in it.
-func (s *search) tree(dir string, opts Options) error {
-	images := imagesIn(dir)
-	own := ""
-	if filepath.Base(filepath.Dir(absolute(dir))) == "modules" {
-		own = releaseOf(filepath.Base(absolute(dir)))
+// newTree returns the tree of a directory, which itself may be reached by links.
+func newTree(dir string) *tree {
+	dir = absolute(dir)
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
 	}
-	if own != "" {
-		for i := range images {
-			images[i].release = own
+	t := &tree{root: dir, dirs: map[string][]string{}}
+	above := filepath.Dir(dir)
+	switch {
+	case filepath.Base(above) == "modules" && releaseOf(filepath.Base(dir)) != "":
+		t.own = releaseOf(filepath.Base(dir))
+		t.root = filepath.Dir(filepath.Dir(above))
+		if filepath.Base(t.root) == "usr" {
+			t.root = filepath.Dir(t.root)
 		}
-		// Its kernel is often in /boot, of the same file system.
-		for _, root := range rootsAbove(absolute(dir)) {
-			for _, image := range imagesIn(root) {
-				if image.release == own {
-					images = append(images, image)
+	case filepath.Base(dir) == "boot":
+		t.root = above
+	}
+	if below, err := filepath.Rel(t.root, dir); err == nil && below != "." {
+		t.base = filepath.ToSlash(below)
+	}
+	return t
+}
+
+// file returns the path of a file of the tree, which starts at base, for package
+// os, if it is a regular one.
+func (t *tree) file(name string) (string, fs.FileInfo, bool) {
+	full, info, ok := t.stat(path.Join(t.base, name))
+	return full, info, ok && info.Mode().IsRegular()
+}
+
+// stat follows the links in a path from the root.
+func (t *tree) stat(name string) (string, fs.FileInfo, bool) {
+	full := func(name string) string { return filepath.Join(t.root, filepath.FromSlash(name)) }
+	resolved, ok := resolve(name, func(name string) (string, bool) {
+		target, err := os.Readlink(full(name))
+		if err != nil {
+			return "", false
+		}
+		if target = filepath.ToSlash(target); !path.IsAbs(target) {
+			dir, _ := path.Split(name)
+			target = dir + target
+		}
+		return target, true
+	})
+	if !ok {
+		return "", nil, false
+	}
+	info, err := os.Lstat(full(resolved))
+	return full(resolved), info, err == nil
+}
+
+// names returns the names in a directory, sorted.
+func (t *tree) names(dir string) []string {
+	if names, ok := t.dirs[dir]; ok {
+		return names
+	}
+	var names []string
+	if full, info, ok := t.stat(path.Join(t.base, dir)); ok && info.IsDir() {
+		if d, err := os.Open(full); err == nil {
+			names, _ = d.Readdirnames(maxTree)
+			d.Close()
+		}
+	}
+	slices.Sort(names)
+	t.dirs[dir] = names
+	return names
+}
+
+// matching returns the directories that match a pattern.
+func (t *tree) matching(pattern string) []string {
+	dirs := []string{""}
+	if pattern == "" {
+		return dirs
+	}
+	for part := range strings.SplitSeq(pattern, "/") {
+		var next []string
+		for _, dir := range dirs {
+			if !strings.Contains(part, "*") {
+				next = append(next, path.Join(dir, part))
+				continue
+			}
+			for _, name := range t.names(dir) {
+				if match, _ := path.Match(part, name); match {
+					next = append(next, path.Join(dir, name))
+				}
+			}
+		}
+		dirs = next
+	}
+	return dirs
+}
+
+// placed returns the candidates in the places where kernels lie.
+func (t *tree) placed() []candidate {
+	var found []candidate
+	for _, pattern := range places {
+		for _, dir := range t.matching(pattern) {
+			for _, name := range t.names(dir) {
+				name = path.Join(dir, name)
+				at, ok := placeOf(name)
+				if !ok || at.class != placed {
+					continue
+				}
+				if _, info, ok := t.file(name); ok && t.first(info) {
+					found = append(found, candidate{path: name, release: t.releaseIn(name), place: at})
 				}
 			}
 		}
 	}
-	if opts.Release != "" {
-		images = slices.DeleteFunc(images, func(i treeImage) bool { return i.release != opts.Release && i.release != "" })
-	}
-	if len(images) == 0 && opts.Release != "" {
-		return fmt.Errorf("%w: the directory has no kernel image of the release %s", ErrNoBTF, quoted(opts.Release))
-	}
-	if len(images) == 0 {
-		return fmt.Errorf("%w: the directory has no kernel image where one is usual (boot/vmlinuz-*, lib/modules/*/vmlinuz, vmlinux)", ErrNoBTF)
-	}
-	var releases []string
-	for _, image := range images {
-		if image.release != "" {
-			releases = append(releases, image.release)
-		}
-	}
-	slices.Sort(releases)
-	if releases = slices.Compact(releases); len(releases) > 1 {
-		return fmt.Errorf("it holds %d kernels: choose one with --release: %s", len(releases), strings.Join(releases, ", "))
-	}
+	sortCandidates(found)
+	return found
+}
 
-	var failures []error
-	for _, image := range images {
-		if err := s.file(image.path, image.release, opts); err != nil {
-			failures = append(failures, fmt.Errorf("%s: %w", image.path, err))
-			continue
+// first says whether a file has not been seen before, by this or another name.
+func (t *tree) first(info fs.FileInfo) bool {
+	if slices.ContainsFunc(t.seen, func(i fs.FileInfo) bool { return os.SameFile(i, info) }) {
+		return false
+	}
+	t.seen = append(t.seen, info)
+	return true
+}
+
+func (t *tree) releaseIn(name string) string {
+	if t.own != "" && !strings.HasPrefix(name, "../") {
+		return t.own
+	}
+	return releaseInPath(name)
+}
+
+func sortCandidates(c []candidate) {
+	slices.SortFunc(c, func(a, b candidate) int {
+		if a.place != b.place {
+			if a.place.class != b.place.class {
+				return int(a.place.class) - int(b.place.class)
+			}
+			return a.place.rank - b.place.rank
 		}
-		break
+		return strings.Compare(a.path, b.path)
+	})
+}
+
+// tree searches a directory: lib/modules/RELEASE, the root of a file system, or
+// another one with kernel images in it.
+func (s *search) tree(dir string, opts Options) error {
+	t := newTree(dir)
+	if !s.wants.kernel {
+		return s.moduleTree(t, dir, "", opts)
 	}
-	if len(s.found) == 0 {
-		return errors.Join(failures...)
+	if t.isImage() {
+		files := &treeFiles{tree: t}
+		defer files.close()
+		s.budget = newBudget(opts.MaxSize, func() int64 { return files.size })
+		s.layers = []Layer{{Path: dir}}
+		if ok, err := s.layered(files.open); ok {
+			return err
+		}
+		s.layers, s.budget = nil, nil
 	}
-	s.single = true
+	c := &collection{s: s}
+	try := func(found candidate) error {
+		full, info, ok := t.file(found.path)
+		if !ok || s.otherRelease(found, true) {
+			return nil
+		}
+		return c.try(found, func() error {
+			if err := s.file(full, t.shown(dir, found.path), info, opts); err != nil {
+				return fmt.Errorf("%s: %w", t.shown(dir, found.path), err)
+			}
+			return nil
+		})
+	}
+	candidates := t.placed()
+	if t.own != "" {
+		// Its kernel is often in /boot, of the same file system.
+		root := &tree{root: t.root, dirs: map[string][]string{}, seen: t.seen}
+		for _, found := range root.placed() {
+			if found.release == t.own {
+				if below, err := filepath.Rel("/"+t.base, "/"+found.path); err == nil {
+					found.path = filepath.ToSlash(below)
+					candidates = append(candidates, found)
+				}
+			}
+		}
+	}
+	for _, found := range candidates {
+		if err := try(found); err != nil {
+			return err
+		}
+	}
+	var packages []candidate
+	for _, class := range []class{called, sniffed, nested} {
+		if s.hasKernel() {
+			break
+		}
+		found := packages
+		if class != nested {
+			var err error
+			if found, err = t.walk(class); err != nil {
+				return err
+			}
+		}
+		for _, c := range found {
+			if c.place.class > class {
+				packages = append(packages, c)
+			} else if err := try(c); err != nil {
+				return err
+			}
+		}
+	}
+	if err := c.end("the directory has no kernel image in it (looked for boot/vmlinuz-*, lib/modules/*/vmlinuz, vmlinux and the like)"); err != nil {
+		return err
+	}
 	if len(s.wants.modules) == 0 && !s.wants.all {
 		return nil
 	}
-	release := s.found[0].Release
-	if own != "" {
-		return s.moduleTree(dir, opts)
+	kernel, err := s.pickKernel(opts.Release)
+	if err != nil || kernel == nil {
+		return err
 	}
 	for _, sub := range []string{"lib/modules", "usr/lib/modules"} {
-		if modules := filepath.Join(dir, sub, release); release != "" && isDir(modules) {
-			return s.moduleTree(modules, opts)
+		if t.own != "" || kernel.Release == "" {
+			break
+		}
+		if _, info, ok := t.stat(path.Join(t.base, sub, kernel.Release)); ok && info.IsDir() {
+			return s.moduleTree(t, dir, path.Join(sub, kernel.Release), opts)
 		}
 	}
-	return s.moduleTree(dir, opts)
+	return s.moduleTree(t, dir, "", opts)
 }
 
-// imagesIn returns the kernel images in a directory tree, each once.
-func imagesIn(dir string) []treeImage {
-	var images []treeImage
-	var seen []fs.FileInfo
-	for _, pattern := range imagePatterns {
-		paths, _ := fs.Glob(os.DirFS(dir), pattern) // errors are those of a wrong pattern
-		slices.Sort(paths)
-		for _, path := range paths {
-			full := filepath.Join(dir, filepath.FromSlash(path))
-			info, err := os.Stat(full)
-			if err != nil || !info.Mode().IsRegular() || !isKernelName(filepath.Base(path)) || slices.ContainsFunc(seen, func(i fs.FileInfo) bool { return os.SameFile(i, info) }) {
-				continue
+// shown is what a file of the tree is called where the tree is called dir.
+func (t *tree) shown(dir, name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
+
+// hasKernel says whether a kernel was found that may be the one that is wanted.
+func (s *search) hasKernel() bool {
+	return slices.ContainsFunc(s.found, func(f Found) bool {
+		return f.Module == "" && !isSplit(f.Raw) && (s.wants.release == "" || f.Release == s.wants.release)
+	})
+}
+
+// walk returns those files of the tree that are candidates by their names or,
+// if the class is sniffed, by their first bytes.
+func (t *tree) walk(class class) (found []candidate, err error) {
+	files, read := 0, 0
+	top, info, ok := t.stat(t.base)
+	if !ok || !info.IsDir() || filepath.Dir(top) == top {
+		return nil, nil // of this machine, there are the usual places
+	}
+	isRoot := t.isRoot()
+	err = filepath.WalkDir(top, func(full string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			if full == top {
+				return plainPathError(err)
 			}
-			seen = append(seen, info)
-			images = append(images, treeImage{full, releaseInPath(path)})
+			return nil // what can't be entered
 		}
-	}
-	return images
+		if files++; files > maxTree {
+			return fmt.Errorf("%w: the directory has more than %d files: name one nearer to the kernel", ErrNoBTF, maxTree)
+		}
+		name, err := filepath.Rel(top, full)
+		if err != nil {
+			return err
+		}
+		name = filepath.ToSlash(name)
+		switch {
+		case entry.IsDir() && isRoot && (name == "proc" || name == "sys" || name == "dev"):
+			return fs.SkipDir // no files of a disk
+		case entry.IsDir() || entry.Type()&^fs.ModeSymlink != 0:
+			return nil
+		}
+		if _, isModule := moduleName(entry.Name()); isModule {
+			return nil
+		}
+		at, called := placeOf(name)
+		switch {
+		case !called && class == sniffed && entry.Type().IsRegular():
+			if at.class = sniffed; read == maxSniffed {
+				return fmt.Errorf("%w: the directory has no file that is called as kernels are, and more than %d others: name one nearer to the kernel", ErrNoBTF, maxSniffed)
+			}
+			read++
+		case !called || class == sniffed || at.class == placed:
+			return nil
+		}
+		real, info, ok := t.file(name)
+		if !ok || class == sniffed && !fileStartsAsKernel(real, info) || !t.first(info) {
+			return nil
+		}
+		found = append(found, candidate{path: name, release: t.releaseIn(name), place: at})
+		return nil
+	})
+	sortCandidates(found)
+	return found, err
 }
 
-// file searches one file of a tree, and adds what it finds.
-func (s *search) file(path, release string, opts Options) error {
-	file, err := os.Open(path)
+// isRoot says whether the tree is that of a running system.
+func (t *tree) isRoot() bool {
+	names := t.names("")
+	return slices.Contains(names, "proc") && slices.Contains(names, "sys") && slices.Contains(names, "dev")
+}
+
+func fileStartsAsKernel(name string, info fs.FileInfo) bool {
+	if info.Size() < 24 {
+		return false // files of procfs have no size, and reading one may wait
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	var head [headSize]byte
+	n, _ := io.ReadFull(file, head[:])
+	return startsAsKernel(head[:n])
+}
+
+// file searches one file of a tree, which is shown under a name, and adds what
+// it finds.
+func (s *search) file(name, shown string, info fs.FileInfo, opts Options) error {
+	file, err := os.Open(name)
 	if err != nil {
 		return plainPathError(err)
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return plainPathError(err)
-	}
-	inner := &search{wants: s.wants}
-	inner.known.release = release
+	inner := &search{wants: s.wants, known: s.known}
 	err = inner.run(fileInput(file, info.Size()), opts.MaxSize)
 	for i := range inner.found {
-		inner.found[i].Layers[0].Path = path
+		inner.found[i].Layers[0].Path = shown
 	}
 	s.found = append(s.found, inner.found...)
 	s.missed = append(s.missed, inner.missed...)
+	s.unopened = append(s.unopened, inner.unopened...)
 	return err
 }
 
-// moduleTree adds those modules in a directory tree that are wanted.
-func (s *search) moduleTree(dir string, opts Options) error {
-	return filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+// moduleTree adds those modules below a directory of a tree that are wanted.
+// dir is what the tree is called.
+func (s *search) moduleTree(t *tree, dir, below string, opts Options) error {
+	top, info, ok := t.stat(path.Join(t.base, below))
+	if !ok || !info.IsDir() {
+		return nil
+	}
+	return filepath.WalkDir(top, func(full string, entry fs.DirEntry, err error) error {
 		if err != nil {
-			return fmt.Errorf("%s: %w", path, plainPathError(err))
+			return fmt.Errorf("%s: %w", full, plainPathError(err))
 		}
-		name, ok := moduleName(entry.Name())
-		if entry.IsDir() || !ok || !s.wants.module(name) {
+		module, ok := moduleName(entry.Name())
+		if entry.IsDir() || entry.Type()&^fs.ModeSymlink != 0 || !ok || !s.wants.module(module) {
 			return nil
 		}
-		inner := *s
+		name, err := filepath.Rel(top, full)
+		if err != nil {
+			return err
+		}
+		name = path.Join(below, filepath.ToSlash(name))
+		real, info, ok := t.file(name)
+		if !ok {
+			return nil
+		}
+		inner := &search{wants: s.wants}
 		inner.wants.kernel = false
-		inner.found, inner.missed = nil, nil
-		err = inner.file(path, "", opts)
+		err = inner.file(real, t.shown(dir, name), info, opts)
 		s.found = append(s.found, inner.found...)
 		s.missed = append(s.missed, inner.missed...)
 		if err != nil && !(errors.Is(err, ErrNoBTF) && s.wants.all) {
-			return fmt.Errorf("%s: %w", path, err)
+			return fmt.Errorf("%s: %w", t.shown(dir, name), err)
 		}
 		return nil
 	})
+}
+
+// isImage says whether the tree is a container image, as an archive of one may
+// be unpacked.
+func (t *tree) isImage() bool {
+	for _, name := range []string{"oci-layout", "manifest.json"} {
+		if _, _, ok := t.file(name); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// treeFiles opens files of a tree.
+type treeFiles struct {
+	tree  *tree
+	files []*os.File
+	size  int64 // of all, in bytes
+}
+
+func (f *treeFiles) open(name string) *input {
+	full, info, ok := f.tree.file(cleanPath(name))
+	if !ok || len(f.files) >= maxIndex {
+		return nil
+	}
+	file, err := os.Open(full)
+	if err != nil {
+		return nil
+	}
+	f.files = append(f.files, file)
+	f.size += info.Size()
+	return fileInput(file, info.Size())
+}
+
+func (f *treeFiles) close() {
+	for _, file := range f.files {
+		file.Close()
+	}
 }
 
 // modulesBeside returns the directory with the modules of the kernel whose image
@@ -177,17 +456,6 @@ func modulesBeside(input, release string) string {
 		}
 	}
 	return ""
-}
-
-// rootsAbove returns the root of the file system tree that lib/modules/RELEASE,
-// or usr/lib/modules/RELEASE, stands in.
-func rootsAbove(dir string) []string {
-	lib := filepath.Dir(filepath.Dir(dir))
-	root := filepath.Dir(lib)
-	if filepath.Base(root) == "usr" {
-		return []string{filepath.Dir(root), root}
-	}
-	return []string{root}
 }
 
 func absolute(path string) string {

@@ -238,16 +238,29 @@ func (r *checkRequest) run(use func(*core.KernelReport)) (unreadable []error) {
 			}
 		}()
 	}
+	var skipped []error
+	read := 0
 	for i := range results {
 		r.console.begin(fmt.Sprintf("%d of %d inputs done, at %s", i, len(results), r.kernels[i].Name))
 		result := <-results[i]
 		for j := range result.reports {
 			use(&result.reports[j])
 		}
-		if result.err != nil {
+		var other *source.ReleaseError
+		switch {
+		case result.err == nil:
+			read++
+		case r.kernels[i].Listed && (errors.Is(result.err, source.ErrModule) || errors.As(result.err, &other)):
+			skipped = append(skipped, result.err)
+		default:
 			unreadable = append(unreadable, result.err)
 		}
 		<-turn
+	}
+	if n := len(skipped); n > 0 && read+len(unreadable) == 0 {
+		unreadable = append(unreadable, fmt.Errorf("there is no kernel among what --kernel names: %w", skipped[0]))
+	} else if n > 0 {
+		r.console.say("%s left out: they have modules and no kernel, or kernels of other releases", count(n, "file"))
 	}
 	return unreadable
 }
@@ -264,7 +277,9 @@ func (r *checkRequest) input(file source.KernelFile, checkers chan struct{}) (re
 	var group sync.WaitGroup
 	var lock sync.Mutex
 	n := 0
-	result.err = source.Each(file.Input, r.modulesOf(file), r.options, func(k *source.Kernel) error {
+	options := r.options
+	options.KernelOnly = file.Listed // a module that is named is an input as any other
+	result.err = source.Each(file.Input, r.modulesOf(file), options, func(k *source.Kernel) error {
 		at := n
 		n++
 		kernel := core.NewKernel(kernelName(file, k), k, r.isComplete(file))

@@ -18,7 +18,7 @@ func forObjects(c *cli.Context) error {
 	if len(args) == 0 && len(clangFlags) == 0 {
 		return errors.New("name what to make for the object: btfgen --for prog.bpf.o min.btf for BTF to ship with it, slim.h for a header; btfgen --help tells more")
 	}
-	if len(args) == 1 && len(clangFlags) == 0 && isDirectory(args[0]) {
+	if len(args) == 1 && len(clangFlags) == 0 && (isDirectory(args[0]) || c.IsSet("kernel") && !c.IsSet("format") && canBeDirectory(args[0])) {
 		return minimalBTF(c, args[0], true)
 	}
 	output, what, err := outputName(args, c.String("format"))
@@ -43,4 +43,12 @@ func forObjects(c *cli.Context) error {
 func isDirectory(name string) bool {
 	info, err := os.Stat(name)
 	return err == nil && info.IsDir() || name != "" && os.IsPathSeparator(name[len(name)-1])
+}
+
+// canBeDirectory says whether the output for several kernels, which is not there
+// yet, is a directory by its name: it is called as no file is that btfgen makes.
+func canBeDirectory(name string) bool {
+	_, _, err := outputName([]string{name}, "")
+	_, missing := os.Lstat(name)
+	return err != nil && name != "-" && errors.Is(missing, os.ErrNotExist)
 }

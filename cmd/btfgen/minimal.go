@@ -5,11 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/btfgen/btfgen/btfdump"
 	"github.com/btfgen/btfgen/btfdump/core"
@@ -70,9 +67,10 @@ func minimalBTF(c *cli.Context, output string, directory bool) error {
 
 // opened is a kernel, or why it can't be read.
 type opened struct {
-	name string // for messages
-	view *btfdump.View
-	err  error
+	name          string // for messages
+	view          *btfdump.View
+	release, arch string // "" if not known
+	err           error
 }
 
 // open reads a kernel's types.
@@ -81,7 +79,11 @@ func (r *minimalRequest) open(input string) opened {
 	if err != nil {
 		return opened{err: err}
 	}
-	return opened{name: headerRequest{input: input, modules: r.modules}.origin(), view: kernel.View}
+	o := opened{name: headerRequest{input: input, modules: r.modules}.origin(), view: kernel.View, release: kernel.Release}
+	if kernel.Origin != nil {
+		o.arch = kernel.Origin.Arch
+	}
+	return o
 }
 
 // readObjects reads BPF objects, each file once.
@@ -191,144 +193,4 @@ func (r *minimalRequest) typeIDs() []string {
 		}
 	}
 	return warnings
-}
-
-// An outcome is what became of one of several kernels.
-type outcome struct {
-	remarks []string
-	err     error // of reading or writing
-	size    int
-	changed bool // the file is new or another
-}
-
-// all makes the BTF of several kernels, each in a file below a directory. A
-// kernel that can't be read does not keep the others from being made. As many
-// kernels are in memory as there are processors.
-func (r *minimalRequest) all(patterns []string, directory string) error {
-	kernels, err := source.Kernels(patterns)
-	if err != nil {
-		return err
-	}
-	kernels = slices.DeleteFunc(kernels, func(k source.KernelFile) bool { return isBelow(k.Input, directory) })
-	if len(kernels) == 0 {
-		return fmt.Errorf("all kernels are in %s, which is for the output", directory)
-	}
-	// Each kernel leaves its own size in garbage: main's setting, which is for one
-	// kernel, would let it grow to seven times what is in use.
-	defer debug.SetGCPercent(debug.SetGCPercent(50))
-	outcomes := make([]outcome, len(kernels))
-	var next, done int
-	var lock sync.Mutex
-	var group sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(kernels)) {
-		group.Go(func() {
-			for {
-				lock.Lock()
-				i := next
-				next++
-				if i < len(kernels) {
-					r.console.begin(fmt.Sprintf("%d of %d kernels done, at %s", done, len(kernels), kernels[i].Name))
-				}
-				lock.Unlock()
-				if i >= len(kernels) {
-					return
-				}
-				outcomes[i] = r.kernel(kernels[i], directory)
-				lock.Lock()
-				done++
-				var stopped interruptedError
-				if errors.As(outcomes[i].err, &stopped) {
-					next = len(kernels)
-				}
-				lock.Unlock()
-			}
-		})
-	}
-	group.Wait()
-	r.console.end()
-	return r.report(outcomes, directory)
-}
-
-// kernel makes the BTF of one of several kernels.
-func (r *minimalRequest) kernel(k source.KernelFile, directory string) (o outcome) {
-	raw, remarks, err := r.make(r.open(k.Input))
-	if err != nil {
-		return outcome{err: err}
-	}
-	o.remarks, o.size = remarks, len(raw)
-	name := filepath.Join(directory, filepath.FromSlash(k.BTFName()))
-	if r.check {
-		quiet := &console{quiet: true}
-		var no noError
-		if err := checkBinary(name, raw, quiet); errors.As(err, &no) {
-			o.changed = true
-			o.remarks = append(o.remarks, err.Error())
-		} else {
-			o.err = err
-		}
-		return o
-	}
-	if o.err = os.MkdirAll(filepath.Dir(name), 0o777); o.err == nil {
-		o.changed, o.err = replaceFile(name, raw)
-	}
-	return o
-}
-
-// report says what became of the kernels, in their order.
-func (r *minimalRequest) report(outcomes []outcome, directory string) error {
-	var failed, changed, size int
-	var first error
-	for _, remark := range r.typeIDs() {
-		r.console.say("%s", remark)
-	}
-	for _, o := range outcomes {
-		for _, remark := range o.remarks {
-			r.console.say("%s", remark)
-		}
-		if o.err != nil {
-			var stopped interruptedError
-			if errors.As(o.err, &stopped) {
-				return o.err
-			}
-			if failed++; first == nil {
-				first = o.err
-			} else {
-				fmt.Fprintf(r.console.out, "btfgen: %v\n", o.err)
-			}
-			continue
-		}
-		size += o.size
-		if o.changed {
-			changed++
-		}
-	}
-	made := len(outcomes) - failed
-	if !r.check {
-		r.console.say("%s: %d kernels, %s bytes; %d written, %d unchanged", directory, made, thousands(size), changed, made-changed)
-	}
-	switch {
-	case failed > 1:
-		return fmt.Errorf("%w; %d of %d kernels failed, the others are done", first, failed, len(outcomes))
-	case failed == 1:
-		return fmt.Errorf("%w; all other kernels are done", first)
-	case r.check && changed > 0:
-		return noError(fmt.Sprintf("%s: of %d kernels, the BTF of %d is not what btfgen would write: run it without --check", directory, made, changed))
-	case r.check:
-		r.console.say("%s: up to date, %d kernels", directory, made)
-	}
-	return nil
-}
-
-// isBelow says whether a file is in a directory.
-func isBelow(file, directory string) bool {
-	file, err := filepath.Abs(file)
-	if err != nil {
-		return false
-	}
-	directory, err = filepath.Abs(directory)
-	if err != nil {
-		return false
-	}
-	below, err := filepath.Rel(directory, file)
-	return err == nil && filepath.IsLocal(below)
 }
