@@ -128,12 +128,19 @@ func (s *search) file(path, release string, opts Options) error {
 	}
 	inner := &search{wants: s.wants}
 	inner.known.release = release
+	if s.eachModule != nil {
+		inner.eachModule = func(f *Found) error {
+			f.Layers[0].Path = path
+			return s.eachModule(f)
+		}
+	}
 	err = inner.run(fileInput(file, info.Size()), opts.MaxSize)
 	for i := range inner.found {
 		inner.found[i].Layers[0].Path = path
 	}
 	s.found = append(s.found, inner.found...)
 	s.missed = append(s.missed, inner.missed...)
+	s.failed = inner.failed
 	return err
 }
 
@@ -153,6 +160,10 @@ func (s *search) moduleTree(dir string, opts Options) error {
 		err = inner.file(path, "", opts)
 		s.found = append(s.found, inner.found...)
 		s.missed = append(s.missed, inner.missed...)
+		if inner.failed != nil {
+			s.failed = inner.failed
+			return fs.SkipAll
+		}
 		if err != nil && !(errors.Is(err, ErrNoBTF) && s.wants.all) {
 			return fmt.Errorf("%s: %w", path, err)
 		}

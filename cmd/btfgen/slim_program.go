@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,8 +32,8 @@ import (
 // needs no trust: in the end the program, compiled with the slim header, has to
 // be the same as with all types, down to the last instruction.
 //
-// The program finds the header under the name that it includes, whichever file
-// there is now (see [slimProgram.locate]).
+// The program finds the header where the output will be, or under the name that
+// it includes: see slim_place.go.
 
 // maxRounds is how often a program is compiled at most before btfgen gives up.
 // Each round adds something; most programs need 3 to 6.
@@ -42,212 +42,115 @@ const maxRounds = 24
 // A slimProgram is a source file that needs a header.
 type slimProgram struct {
 	path     string
+	output   string // the file that the header is for, "" for standard output
 	compiler *verify.Compiler
 	target   string
+	arch     string   // the kernel's, as __TARGET_ARCH_ takes it; "" if not known
 	flags    []string // the user's
 	dir      string   // temporary
-	names    []string // under which the header is offered
-	overlay  string   // a file that puts the header in the place of others; "" if it takes none
+	header   headerPlace
 
-	reference []byte // the object with all types
+	reference []byte   // the object with all types
+	compared  []string // what the object has of instructions, data and relocations
 	known     map[string]bool
 	rounds    int
 }
 
-func (p *slimProgram) headerPath() string { return filepath.Join(p.dir, "include", p.names[0]) }
+func (p *slimProgram) headerPath() string  { return filepath.Join(p.dir, "header.h") }
+func (p *slimProgram) overlayPath() string { return filepath.Join(p.dir, "overlay.yaml") }
 
 // isHeader recognises the generated header among the files of diagnostics.
-func (p *slimProgram) isHeader(path string) bool {
-	return slices.Contains(p.names, filepath.Base(path))
-}
+func (p *slimProgram) isHeader(path string) bool { return path != "" && p.header.isAt(path) }
 
 // offer writes the header to where the program finds it.
 func (p *slimProgram) offer(text []byte) error {
-	for _, name := range p.names {
-		if err := os.WriteFile(filepath.Join(p.dir, "include", name), text, 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
+	return os.WriteFile(p.headerPath(), text, 0o600)
 }
 
 // run runs the compiler on the program.
 func (p *slimProgram) run(ctx context.Context, what ...string) (verify.Compiled, error) {
-	args := []string{"-g", "-O2", "-target", p.target, "-I", filepath.Join(p.dir, "include")}
-	if p.overlay != "" {
-		args = append(args, "-ivfsoverlay", p.overlay)
+	args := []string{"-g", "-O2", "-target", p.target, "-ivfsoverlay", p.overlayPath(), "-idirafter", p.header.after}
+	// libbpf's bpf_tracing.h wants to know whose registers it is about.
+	if p.arch != "" && len(targetArchs(p.flags)) == 0 {
+		args = append(args, targetArch+p.arch)
 	}
 	args = append(append(args, p.flags...), what...)
 	if filepath.Ext(p.path) != ".c" {
 		args = append(args, "-x", "c")
 	}
-	return p.compiler.Run(ctx, append(args, p.path)...)
+	path := p.path
+	if strings.HasPrefix(path, "-") || strings.HasPrefix(path, "@") {
+		path = "./" + path // for clang, it would be a flag, or a file with flags
+	}
+	return p.compiler.Run(ctx, append(args, path)...)
 }
 
 // compile compiles the program with the header that is offered.
-func (p *slimProgram) compile(ctx context.Context, name string) (object []byte, result verify.Compiled, err error) {
+func (p *slimProgram) compile(ctx context.Context, name string, more ...string) (object []byte, result verify.Compiled, err error) {
 	out := filepath.Join(p.dir, name)
-	result, err = p.run(ctx, "-c", "-o", out)
+	result, err = p.run(ctx, append(more, "-c", "-o", out)...)
 	if err != nil || result.Failed {
 		return nil, result, err
 	}
 	object, err = os.ReadFile(out)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, result, fmt.Errorf("%s: clang makes no object with the flags %q", p.path, p.flags)
+	}
 	return object, result, err
 }
 
-// compileReference compiles the program with all types.
-func (p *slimProgram) compileReference(ctx context.Context, full []byte, types *slimTypes) error {
-	if err := os.MkdirAll(filepath.Join(p.dir, "include"), 0o700); err != nil {
-		return err
+// compileReference compiles the program with all types, and finds out where it
+// has the header.
+func (p *slimProgram) compileReference(ctx context.Context, full []byte) (result verify.Compiled, err error) {
+	if err := os.MkdirAll(p.dir, 0o700); err != nil {
+		return result, err
 	}
 	if err := p.offer(full); err != nil {
-		return err
+		return result, err
 	}
 	if err := p.locate(ctx); err != nil {
-		return err
+		return result, err
 	}
-	object, result, err := p.compile(ctx, "full.o")
+	includes := filepath.Join(p.dir, "includes")
+	object, result, err := p.compile(ctx, "full.o", "-MD", "-MT", "x", "-MF", includes)
+	if err != nil || result.Failed {
+		return result, err
+	}
+	rule, err := os.ReadFile(includes)
 	if err != nil {
-		return err
+		return result, err
 	}
-	if result.Failed {
-		return p.doesNotCompile(result, macroHint(types, result.Diagnostics))
+	if !slices.ContainsFunc(dependencies(string(rule)), p.isHeader) {
+		return result, fmt.Errorf("%s does not include the header with the flags %q", p.path, p.flags)
 	}
 	p.known = make(map[string]bool)
 	for _, d := range result.Diagnostics {
 		p.known[d.Text] = true
 	}
 	p.reference = object
-	return nil
+	return result, nil
 }
 
-// doesNotCompile is the error for a program that does not compile with all types
-// of the kernel.
-func (p *slimProgram) doesNotCompile(result verify.Compiled, hint string) error {
-	var lines []string
-	for _, d := range result.Diagnostics {
-		if !d.Warning {
-			lines = append(lines, "   "+printable(d.String()))
-		}
-	}
-	if len(lines) == 0 {
-		lines = append(lines, "   "+printable(strings.TrimSpace(result.Messages)))
-	}
-	if more := len(lines) - maxDiagnostics; more > 0 {
-		lines = append(lines[:maxDiagnostics], fmt.Sprintf("   ... and %d more", more))
-	}
-	if !slices.ContainsFunc(p.flags, func(flag string) bool { return strings.HasPrefix(flag, "-I") }) {
-		hint += "\nflags for clang go behind \"--\", as in: btfgen --for prog.bpf.c slim.h -- -I include"
-	}
-	return fmt.Errorf("%s does not compile with %s, with all types of the kernel:\n%s%s", p.path, p.compiler.Name(), strings.Join(lines, "\n"), hint)
-}
-
-// maxDiagnostics is how many errors of a program are shown.
-const maxDiagnostics = 20
-
-// locate finds out which file the program includes as the kernel's header, and
-// puts the generated one in its place: vmlinux.h is one by its name, wherever it
-// is; a file called as the output is, unless the program has a vmlinux.h too and
-// the other file is none (a header that bpftool or btfgen wrote defines
-// __VMLINUX_H__). Files that the program finds nowhere it finds in the first
-// directory of -I, which has the generated ones.
-func (p *slimProgram) locate(ctx context.Context) error {
-	result, err := p.run(ctx, "-M", "-MT", "x")
+// describe finds out what the object has that can be compared: nothing is no
+// proof.
+func (p *slimProgram) describe() error {
+	object, err := core.ReadObject(p.path, p.reference)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w (compiled with the flags %q)", err, p.flags)
 	}
-	if result.Failed {
-		return p.doesNotCompile(result, "")
-	}
-	var found []string
-	includes := make(map[string]bool) // by base name
-	for _, path := range dependencies(string(result.Stdout)) {
-		if p.isHeader(path) {
-			found = append(found, path)
-			includes[filepath.Base(path)] = true
+	add := func(what string, has bool) {
+		if has {
+			p.compared = append(p.compared, what)
 		}
 	}
-	if len(found) == 0 {
-		return fmt.Errorf("%s includes no %s: it must include the header that is to be made", p.path, strings.Join(p.names, " and no "))
+	add("instructions", len(object.Functions) > 0)
+	// Programs without a function may define maps, or data for others.
+	add("data", len(object.Functions) == 0 && slices.ContainsFunc(object.Sections, func(s core.Section) bool { return s.Size > 0 && s.Name != "license" }))
+	if len(p.compared) == 0 {
+		return fmt.Errorf("%s compiles to an object without a function or a map: there is nothing in it that a header could be for, or be proven by", p.path)
 	}
-	own := filepath.Join(p.dir, "include")
-	replaced := make(map[string]string)
-	for _, path := range found {
-		if filepath.Dir(path) == own {
-			continue
-		}
-		if base := filepath.Base(path); base != vmlinuxName && includes[vmlinuxName] {
-			text, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			if !strings.Contains(string(text), "__VMLINUX_H__") {
-				continue
-			}
-		}
-		if path, err = filepath.Abs(path); err != nil {
-			return err
-		}
-		replaced[path] = p.headerPath()
-	}
-	if len(replaced) == 0 {
-		return nil
-	}
-	p.overlay = filepath.Join(p.dir, "overlay.yaml")
-	return os.WriteFile(p.overlay, overlay(replaced), 0o600)
-}
-
-// vmlinuxName is what programs call the kernel's header.
-const vmlinuxName = "vmlinux.h"
-
-// overlay describes files that take the place of others, as clang's -ivfsoverlay
-// reads it.
-func overlay(replaced map[string]string) []byte {
-	type entry struct {
-		Name     string  `json:"name"`
-		Type     string  `json:"type"`
-		External string  `json:"external-contents,omitempty"`
-		Contents []entry `json:"contents,omitempty"`
-	}
-	var roots []entry
-	for path, with := range replaced {
-		file := entry{Name: filepath.Base(path), Type: "file", External: with}
-		roots = append(roots, entry{Name: filepath.Dir(path), Type: "directory", Contents: []entry{file}})
-	}
-	text, _ := json.Marshal(map[string]any{"version": 0, "roots": roots}) // strings and a number: it can't fail
-	return text
-}
-
-// dependencies reads the files of a rule that clang -M wrote for make.
-func dependencies(rule string) []string {
-	_, rule, _ = strings.Cut(rule, ":")
-	var files []string
-	var file strings.Builder
-	end := func() {
-		if file.Len() > 0 {
-			files = append(files, file.String())
-			file.Reset()
-		}
-	}
-	for i := 0; i < len(rule); i++ {
-		switch c := rule[i]; {
-		case c == '\\' && i+1 < len(rule) && rule[i+1] == '\n':
-			end()
-			i++
-		case c == '\\' && i+1 < len(rule) && strings.IndexByte(" #\\", rule[i+1]) >= 0:
-			i++
-			file.WriteByte(rule[i])
-		case c == '$' && i+1 < len(rule) && rule[i+1] == '$':
-			i++
-			file.WriteByte('$')
-		case c == ' ' || c == '\n':
-			end()
-		default:
-			file.WriteByte(c)
-		}
-	}
-	end()
-	return files
+	add("relocations", len(object.Relocations) > 0)
+	return nil
 }
 
 // errNotSame says that a program is another with the slim header.

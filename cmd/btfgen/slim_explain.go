@@ -1,0 +1,414 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/btfgen/btfgen/btfdump"
+	"github.com/btfgen/btfgen/btfdump/source"
+	"github.com/btfgen/btfgen/cgen/verify"
+)
+
+// Why a program does not compile with all types of the kernel
+//
+// clang says what is wrong with a program as it is, in up to hundreds of errors
+// that have one cause. The usual causes are named in one sentence, each only where
+// it can be told from what clang says.
+
+const (
+	// maxErrors is how many errors of a program are shown, and with a sentence
+	// that explains them.
+	maxErrors          = 20
+	maxExplainedErrors = 3
+	// moduleSearchLimit is how long modules are looked through for a hint.
+	moduleSearchLimit = 10 * time.Second
+	// maxNamed is how many names are listed in a sentence.
+	maxNamed = 4
+)
+
+// An explanation is what can be said of a compilation that failed.
+type explanation struct {
+	cause string   // what all of the errors, or most, come from
+	hints []string // what to do about some of them
+}
+
+// doesNotCompile is the error for a program that does not compile with all types
+// of the kernel.
+func (r slimRequest) doesNotCompile(ctx context.Context, p *slimProgram, result verify.Compiled, types *slimTypes) error {
+	var lines []string
+	for _, d := range result.Diagnostics {
+		if d.Warning {
+			continue
+		}
+		if refusedFlag().MatchString(d.Text) && d.File == "" {
+			return fmt.Errorf("%s does not take the flags for %s: %s", p.compiler.Name(), p.path, printable(d.Text))
+		}
+		d.File = p.header.called(d.File)
+		lines = append(lines, "   "+printable(d.String()))
+	}
+	if len(lines) == 0 {
+		lines = append(lines, "   "+printable(strings.TrimSpace(result.Messages)))
+	}
+	e, err := r.explain(ctx, p, result, types)
+	if err != nil {
+		return err
+	}
+	most, cause := maxErrors, ""
+	if e.cause != "" {
+		most, cause = maxExplainedErrors, " "+printable(e.cause)
+	}
+	if more := len(lines) - most; more > 0 {
+		lines = append(lines[:most], fmt.Sprintf("   ... and %d more", more))
+	}
+	for _, hint := range e.hints {
+		lines = append(lines, printable(hint))
+	}
+	return fmt.Errorf("%s does not compile with %s, with all types of the kernel:%s\n%s", p.path, p.compiler.Name(), cause, strings.Join(lines, "\n"))
+}
+
+var refusedFlag = onDemand(`^(?:unknown argument|unsupported (?:option|argument)|invalid (?:value|argument|integral value)|unknown target|argument to '.*' is missing|unable to (?:make|execute)|no such file or directory|cannot specify)`)
+
+// explain looks for causes that are known.
+func (r slimRequest) explain(ctx context.Context, p *slimProgram, result verify.Compiled, types *slimTypes) (e explanation, err error) {
+	hint := func(text string) {
+		if text != "" {
+			e.hints = append(e.hints, text)
+		}
+	}
+	if e.cause, err = p.clash(ctx, result); e.cause != "" || err != nil {
+		return e, err
+	}
+	if name, from, ok := absentInclude(result.Diagnostics); ok {
+		text, err := p.absentHint(ctx, name, from)
+		hint(text)
+		return e, err
+	}
+	unknown := unknownNames(types, result.Diagnostics)
+	hint(unknown.macroHint())
+	text, err := r.moduleHint(ctx, unknown, types)
+	if err != nil {
+		return e, err
+	}
+	hint(text)
+	if !r.options.Kfuncs && len(unknown.words) > len(unknown.macros()) {
+		hint("kfuncs are left out of the header by --no-kfuncs")
+	}
+	hint(p.wrapperHint())
+	hint(sourceArchHint(p))
+	return e, nil
+}
+
+// compilesForArch reports whether the program, which did not compile, does so
+// with the kernel's own architecture. What the flags say is kept.
+func (p *slimProgram) compilesForArch(ctx context.Context) (verify.Compiled, bool, error) {
+	given := p.flags
+	defer func() { p.flags = given }()
+	p.flags = withArch(given, p.arch)
+	_, result, err := p.compile(ctx, "other-arch.o")
+	return result, err == nil && !result.Failed, err
+}
+
+// otherArch returns the architecture that the flags name, if that is not the
+// kernel's.
+func (p *slimProgram) otherArch() string {
+	archs := targetArchs(p.flags)
+	if p.arch == "" || len(archs) == 0 || slices.Contains(archs, p.arch) {
+		return ""
+	}
+	return archs[0]
+}
+
+// sourceArchHint is what to say of a program that itself says for which
+// architecture it is.
+func sourceArchHint(p *slimProgram) string {
+	text, err := os.ReadFile(p.path)
+	if err != nil || p.arch == "" {
+		return ""
+	}
+	if m := archDefined().FindSubmatch(text); m != nil && string(m[1]) != p.arch {
+		return fmt.Sprintf("%s defines __TARGET_ARCH_%s, and the kernel is one for %s", p.path, m[1], p.arch)
+	}
+	return ""
+}
+
+var archDefined = onDemand(`(?m)^\s*#\s*define\s+__TARGET_ARCH_(\w+)`)
+
+var (
+	clashing  = onDemand(`^(?:typedef )?(?:redefinition of|redefinition with|redeclaration of|conflicting types for|nested redefinition of|use of '.*' with tag type that does not match|enumerator .* redefined)`)
+	anyNote   = onDemand(`^(.+):(\d+):\d+: (fatal error|error|warning|note): (.*)$`)
+	included  = onDemand(`(?m)^(\.+) (.+)$`)
+	isPlace   = onDemand(`^previous (?:definition|declaration) is here`)
+	quotedAny = onDemand(`'((?:struct |union |enum )?\w+)'`)
+)
+
+// clash says that a file declares what the kernel's header declares too, if most
+// of the errors come from that.
+func (p *slimProgram) clash(ctx context.Context, result verify.Compiled) (string, error) {
+	files := make(map[string]int)
+	var names []string // in the order of the errors
+	var at, name string
+	total := 0
+	for line := range strings.Lines(result.Messages) {
+		m := anyNote().FindStringSubmatch(strings.TrimRight(line, "\n"))
+		switch {
+		case m == nil:
+		case m[3] == "note" && at != "" && isPlace().MatchString(m[4]):
+			if other := m[1]; p.isHeader(at) != p.isHeader(other) {
+				if p.isHeader(other) {
+					other = at
+				}
+				files[other]++
+				if name != "" && !slices.Contains(names[:min(len(names), maxNamed)], name) {
+					names = append(names, name)
+				}
+			}
+			at = ""
+		case m[3] == "error" || m[3] == "fatal error":
+			total++
+			at = ""
+			if clashing().MatchString(m[4]) {
+				at, name = m[1], ""
+				if q := quotedAny().FindStringSubmatch(m[4]); q != nil {
+					name = q[1]
+				}
+			}
+		}
+	}
+	count := 0
+	for _, n := range files {
+		count += n
+	}
+	if 2*count < total || count == 0 {
+		return "", nil
+	}
+	// The first by name among those with the most.
+	worst := slices.MinFunc(slices.Collect(maps.Keys(files)), func(a, b string) int {
+		return cmp.Or(cmp.Compare(files[b], files[a]), strings.Compare(a, b))
+	})
+	what := ""
+	if len(names) > 0 {
+		what = " (" + listed(names) + ")"
+	}
+	if filepath.Clean(worst) == filepath.Clean(p.path) {
+		return "it declares itself what the kernel's header declares" + what + ": leave that out, or give it other names", nil
+	}
+	top, err := p.includedBy(ctx, worst)
+	if err != nil {
+		return "", err
+	}
+	if top != worst && top != "" {
+		return fmt.Sprintf("%s, which it includes, leads to %s, and that declares what the kernel's header declares%s: leave that include out; what it has beyond the kernel's types are macros, and those that are needed take a #define in the program", top, worst, what), nil
+	}
+	return fmt.Sprintf("%s, which it includes, declares what the kernel's header declares%s: leave that include out; what it has beyond the kernel's types are macros, and those that are needed take a #define in the program", worst, what), nil
+}
+
+// includedBy returns the file through which the program's own text includes
+// another one, "" if that can't be told.
+func (p *slimProgram) includedBy(ctx context.Context, file string) (string, error) {
+	result, err := p.run(ctx, "-H", "-E", "-o", os.DevNull)
+	if err != nil {
+		return "", err
+	}
+	top := ""
+	for _, m := range included().FindAllStringSubmatch(result.Messages, -1) {
+		if len(m[1]) == 1 {
+			top = m[2]
+		}
+		if m[2] == file {
+			return top, nil
+		}
+	}
+	return "", nil
+}
+
+// absentHint is what to say of an include that leads nowhere.
+func (p *slimProgram) absentHint(ctx context.Context, name, from string) (string, error) {
+	base := filepath.Base(name)
+	starts := func(prefixes ...string) bool {
+		return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+	}
+	switch {
+	case slices.Contains(p.names(), base) && p.output != "":
+		return fmt.Sprintf("the header will be %s, and %s is another file: name that as the output, or give clang the directory that it is in: -- -I DIRECTORY", p.output, name), nil
+	case slices.Contains(p.names(), filepath.Base(from)) && strings.Contains(base, "vmlinux"):
+		return fmt.Sprintf("if %s is the header to be made, name the output so: btfgen --for %s %s", name, p.path, base), nil
+	case starts("bpf/bpf_", "bpf/usdt"), starts("bpf_") && base == name:
+		return "libbpf's headers are missing: install them (Debian, Ubuntu, Alpine: libbpf-dev; Fedora: libbpf-devel; Arch: libbpf), or say where they are: -- -I DIRECTORY", nil
+	case starts("asm/", "asm-generic/", "gnu/", "bits/", "sys/"):
+		top, err := p.includedBy(ctx, from)
+		if top == "" {
+			top = from
+		}
+		return fmt.Sprintf("%s, which %s includes, needs it, as a program in user space has it: leave that include out, for the kernel's types are in the generated header; macros that are needed take a #define in the program", top, p.path), err
+	case starts("linux/", "uapi/", "net/"):
+		return "it is a header of the kernel's, whose types are in the generated one: leave that include out", nil
+	}
+	return "flags for clang go behind \"--\", as in: btfgen --for prog.bpf.c slim.h -- -I include", nil
+}
+
+// wrapperHint is what to say if the header takes the place of one that includes
+// others.
+func (p *slimProgram) wrapperHint() string {
+	if p.header.other == "" {
+		return ""
+	}
+	text, err := os.ReadFile(p.header.other)
+	if err != nil {
+		return ""
+	}
+	m := includeLine().FindSubmatch(text)
+	if m == nil {
+		return ""
+	}
+	return fmt.Sprintf("the header took the place of %s, which includes %.100s: if that is the one to be made, name the output so", p.header.other, m[1])
+}
+
+var includeLine = onDemand(`(?m)^\s*#\s*include(?:_next)?\s*[<"]([\w./+-]+)[>"]`)
+
+// unknown are names that a program uses and the kernel does not have.
+type unknown struct {
+	types []string // as C writes them: struct x, or x
+	words []string // called, or used as a value
+}
+
+// unknownNames reads them from errors.
+func unknownNames(types *slimTypes, diagnostics []verify.Diagnostic) unknown {
+	var u unknown
+	add := func(list *[]string, name string) {
+		if !slices.Contains(*list, name) {
+			*list = append(*list, name)
+		}
+	}
+	for _, d := range diagnostics {
+		if d.Warning {
+			continue
+		}
+		if m := unknownType().FindStringSubmatch(d.Text); m != nil {
+			if types.index.Ordinary[m[1]] == 0 && types.index.Tags[m[1]] == 0 {
+				add(&u.types, m[1])
+			}
+		} else if m := undeclared().FindStringSubmatch(d.Text); m != nil {
+			if types.index.Ordinary[m[1]] == 0 {
+				add(&u.words, m[1])
+			}
+		} else if incomplete().MatchString(d.Text) {
+			for _, m := range incompleteTag().FindAllStringSubmatch(d.Text, -1) {
+				if id := types.index.Tags[m[2]]; id == 0 || types.view.Type(id).IsForward() {
+					add(&u.types, m[1]+" "+m[2])
+				}
+			}
+		}
+	}
+	return u
+}
+
+var incompleteTag = onDemand(`'(?:[^']*\b)?(struct|union|enum) (\w+)[^']*'`)
+
+// macros returns those names that are written like macros.
+func (u unknown) macros() []string {
+	var macros []string
+	for _, word := range u.words {
+		if strings.ToUpper(word) == word {
+			macros = append(macros, word)
+		}
+	}
+	return macros
+}
+
+// macroHint is what to say of names that are written like macros, for BTF has
+// none.
+func (u unknown) macroHint() string {
+	macros := u.macros()
+	switch len(macros) {
+	case 0:
+		return ""
+	case 1:
+		return macros[0] + " looks like a macro, and BTF has none: define it in the program, or include a header that does"
+	}
+	return listed(macros) + " look like macros, and BTF has none: define them in the program, or include a header that does"
+}
+
+// moduleHint is what to say of types that the kernel does not have: which modules
+// have them, or which of its names are close.
+func (r slimRequest) moduleHint(ctx context.Context, u unknown, types *slimTypes) (string, error) {
+	if len(u.types) == 0 && len(u.words) == 0 {
+		return "", nil
+	}
+	var names []string
+	for _, name := range slices.Concat(u.types, u.words) {
+		names = append(names, name[strings.LastIndexByte(name, ' ')+1:])
+	}
+	limited, cancel := context.WithTimeout(ctx, moduleSearchLimit)
+	defer cancel()
+	modules, looked, err := source.ModulesDeclaring(limited, r.input, names, r.source)
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	var lines []string
+	inModules := make(map[string]bool)
+	for _, m := range modules {
+		var has []string
+		for _, name := range slices.Concat(u.types, u.words) {
+			if slices.Contains(m.Names, name[strings.LastIndexByte(name, ' ')+1:]) {
+				has = append(has, name)
+				inModules[name] = true
+			}
+		}
+		add := m.Module
+		if m.Path != "" {
+			add = m.Path
+		}
+		verb := "is"
+		if len(has) > 1 {
+			verb = "are"
+		}
+		lines = append(lines, fmt.Sprintf("%s %s in the module %s: add -m %s", listed(has), verb, m.Module, add))
+	}
+	absent := slices.DeleteFunc(slices.Clone(u.types), func(name string) bool { return inModules[name] })
+	if len(absent) > 0 {
+		verb := "is"
+		if len(absent) > 1 {
+			verb = "are"
+		}
+		where := "not in this kernel's types; types of a module need -m"
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
+			where = fmt.Sprintf("not in this kernel's types, nor in the %s that could be looked through in %v; types of a module need -m", count(looked, "module"), moduleSearchLimit)
+		case looked > 0:
+			where = fmt.Sprintf("neither in this kernel's types nor in those of its %s", count(looked, "module"))
+		}
+		lines = append(lines, fmt.Sprintf("%s %s %s%s", listed(absent), verb, where, closeNames(types.view, absent)))
+	}
+	return strings.Join(lines, "\n"), nil
+}
+
+// closeNames names types of the kernel's that are like the first of those that
+// it does not have.
+func closeNames(view *btfdump.View, absent []string) string {
+	if len(absent) != 1 {
+		return ""
+	}
+	if names := likeNames(view, absent[0]); len(names) > 0 {
+		return "; close to it: " + strings.Join(names, ", ")
+	}
+	return ""
+}
+
+// listed writes names as a list, of which there may be many.
+func listed(names []string) string {
+	if more := len(names) - maxNamed; more > 0 {
+		return strings.Join(names[:maxNamed], ", ") + fmt.Sprintf(" and %d more", more)
+	}
+	if last := len(names) - 1; last > 0 {
+		return strings.Join(names[:last], ", ") + " and " + names[last]
+	}
+	return strings.Join(names, "")
+}
