@@ -203,8 +203,8 @@ func (r *minimalRequest) typeIDs() []string {
 func (r *minimalRequest) unrelocated() []string {
 	var warnings []string
 	for _, o := range r.objects {
-		if len(o.Relocations) == 0 && !slices.ContainsFunc(o.Externs, func(e core.Extern) bool { return e.Kind != core.ExternKconfig }) {
-			warnings = append(warnings, fmt.Sprintf("warning: %s has no CO-RE relocation: it needs no type of a kernel's, and there is none for it in the BTF", printable(o.Name)))
+		if !slices.ContainsFunc(o.Relocations, func(r core.Relocation) bool { return r.Kind != core.TypeIDLocal }) {
+			warnings = append(warnings, fmt.Sprintf("warning: %s has no CO-RE relocation that asks for a type of the kernel's: there is none for it in the BTF", printable(o.Name)))
 		}
 	}
 	return warnings

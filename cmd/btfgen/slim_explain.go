@@ -48,11 +48,11 @@ func (r slimRequest) doesNotCompile(ctx context.Context, p *slimProgram, result 
 		if d.Warning {
 			continue
 		}
-		if refusedFlag().MatchString(d.Text) && d.File == "" {
-			return fmt.Errorf("%s does not take the flags for %s: %s", p.compiler.Name(), p.path, printable(d.Text))
-		}
 		d.File = p.header.called(d.File)
 		lines = append(lines, "   "+printable(d.String()))
+	}
+	if m := driverError().FindStringSubmatch(result.Messages); m != nil && len(lines) == 0 {
+		return fmt.Errorf("%s does not take the flags for %s: %s", p.compiler.Name(), p.path, printable(m[1]))
 	}
 	if len(lines) == 0 {
 		lines = append(lines, "   "+printable(strings.TrimSpace(result.Messages)))
@@ -74,7 +74,8 @@ func (r slimRequest) doesNotCompile(ctx context.Context, p *slimProgram, result 
 	return fmt.Errorf("%s does not compile with %s, with all types of the kernel:%s\n%s", p.path, p.compiler.Name(), cause, strings.Join(lines, "\n"))
 }
 
-var refusedFlag = onDemand(`^(?:unknown argument|unsupported (?:option|argument)|invalid (?:value|argument|integral value)|unknown target|argument to '.*' is missing|unable to (?:make|execute)|no such file or directory|cannot specify)`)
+// driverError is what clang says before it looks at a program.
+var driverError = onDemand(`(?m)^[^ :]+: error: (.*)$`)
 
 // explain looks for causes that are known.
 func (r slimRequest) explain(ctx context.Context, p *slimProgram, result verify.Compiled, types *slimTypes) (e explanation, err error) {
@@ -98,11 +99,14 @@ func (r slimRequest) explain(ctx context.Context, p *slimProgram, result verify.
 		return e, err
 	}
 	hint(text)
-	if !r.options.Kfuncs && len(unknown.words) > len(unknown.macros()) {
+	if !r.options.Kfuncs && unknown.kfuncs {
 		hint("kfuncs are left out of the header by --no-kfuncs")
 	}
 	hint(p.wrapperHint())
 	hint(sourceArchHint(p))
+	if len(p.flags) == 0 && len(unknown.words) > 0 {
+		hint(flagsHint)
+	}
 	return e, nil
 }
 
@@ -251,8 +255,10 @@ func (p *slimProgram) absentHint(ctx context.Context, name, from string) (string
 	case starts("linux/", "uapi/", "net/"):
 		return "it is a header of the kernel's, whose types are in the generated one: leave that include out", nil
 	}
-	return "flags for clang go behind \"--\", as in: btfgen --for prog.bpf.c slim.h -- -I include", nil
+	return flagsHint, nil
 }
+
+const flagsHint = "flags for clang go behind \"--\", as in: btfgen --for prog.bpf.c slim.h -- -I include"
 
 // wrapperHint is what to say if the header takes the place of one that includes
 // others.
@@ -277,6 +283,8 @@ var includeLine = onDemand(`(?m)^\s*#\s*include(?:_next)?\s*[<"]([\w./+-]+)[>"]`
 type unknown struct {
 	types []string // as C writes them: struct x, or x
 	words []string // called, or used as a value
+
+	kfuncs bool // kfuncs of the kernel's are unknown, since the header has none
 }
 
 // unknownNames reads them from errors.
@@ -296,8 +304,10 @@ func unknownNames(types *slimTypes, diagnostics []verify.Diagnostic) unknown {
 				add(&u.types, m[1])
 			}
 		} else if m := undeclared().FindStringSubmatch(d.Text); m != nil {
-			if types.index.Ordinary[m[1]] == 0 {
+			if id := types.index.Ordinary[m[1]]; id == 0 {
 				add(&u.words, m[1])
+			} else if types.view.Type(id).Kind() == btfdump.KindFunc {
+				u.kfuncs = true
 			}
 		} else if incomplete().MatchString(d.Text) {
 			for _, m := range incompleteTag().FindAllStringSubmatch(d.Text, -1) {

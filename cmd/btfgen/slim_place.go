@@ -204,7 +204,9 @@ func (p *slimProgram) choose(files []string) error {
 		}
 	}
 	if len(found) == 0 {
-		return fmt.Errorf("%s includes no %s: it must include the header that is to be made", p.path, strings.Join(slices.Sorted(slices.Values(p.names())), " and no "))
+		names := p.names()
+		slices.Reverse(names)
+		return fmt.Errorf("%s includes no %s: it must include the header that is to be made", p.path, strings.Join(names, " and no "))
 	}
 	if len(found) > 1 {
 		most := 0

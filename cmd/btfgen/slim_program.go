@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -74,7 +76,10 @@ func (p *slimProgram) run(ctx context.Context, what ...string) (verify.Compiled,
 	if p.arch != "" && len(targetArchs(p.flags)) == 0 {
 		args = append(args, targetArch+p.arch)
 	}
-	args = append(append(args, p.flags...), what...)
+	args = append(args, p.flags...)
+	// What is read of clang's messages is in this form, whatever the flags say.
+	args = append(args, "-fno-color-diagnostics", "-fno-caret-diagnostics", "-fdiagnostics-format=clang", "-ferror-limit=0", "-Wno-fatal-errors")
+	args = append(args, what...)
 	if filepath.Ext(p.path) != ".c" {
 		args = append(args, "-x", "c")
 	}
@@ -134,9 +139,19 @@ func (p *slimProgram) compileReference(ctx context.Context, full []byte) (result
 // describe finds out what the object has that can be compared: nothing is no
 // proof.
 func (p *slimProgram) describe() error {
+	f, err := elf.NewFile(bytes.NewReader(p.reference))
+	if err != nil {
+		return fmt.Errorf("%s: clang makes no object with the flags %q", p.path, p.flags)
+	}
+	isEmpty := !slices.ContainsFunc(f.Sections, func(s *elf.Section) bool {
+		return s.Flags&elf.SHF_ALLOC != 0 && s.Size > 0 && s.Name != "license" && s.Name != ".eh_frame" && s.Name != ".llvm_addrsig"
+	})
+	if isEmpty && f.Machine == elf.EM_BPF {
+		return fmt.Errorf("%s compiles to an object without functions, maps and data: there is nothing in it that a header could be for, or be proven by", p.path)
+	}
 	object, err := core.ReadObject(p.path, p.reference)
 	if err != nil {
-		return fmt.Errorf("%w (compiled with the flags %q)", err, p.flags)
+		return fmt.Errorf("%w (clang's flags were %q)", err, p.flags)
 	}
 	add := func(what string, has bool) {
 		if has {
@@ -144,11 +159,7 @@ func (p *slimProgram) describe() error {
 		}
 	}
 	add("instructions", len(object.Functions) > 0)
-	// Programs without a function may define maps, or data for others.
-	add("data", len(object.Functions) == 0 && slices.ContainsFunc(object.Sections, func(s core.Section) bool { return s.Size > 0 && s.Name != "license" }))
-	if len(p.compared) == 0 {
-		return fmt.Errorf("%s compiles to an object without a function or a map: there is nothing in it that a header could be for, or be proven by", p.path)
-	}
+	add("data", len(object.Functions) == 0) // of programs with functions, it goes without saying
 	add("relocations", len(object.Relocations) > 0)
 	return nil
 }
