@@ -47,6 +47,9 @@ func modulesDeclaring(ctx context.Context, input string, names []string, opts Op
 	if err != nil {
 		return nil, 0, err
 	}
+	// Modules repeat types of the kernel's.
+	has := declared(kernel.View, names)
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "" || slices.Contains(has, name) })
 	d := declaringSearch{ctx: ctx, kernel: kernel, names: names}
 	s := &search{wants: wants{all: true, release: opts.Release}, eachModule: d.look}
 	dir := modulesBeside(input, kernel.Release)
@@ -142,7 +145,8 @@ func (d *declaringSearch) look(f *Found) error {
 	return nil
 }
 
-// declared returns those of some names that split BTF itself declares.
+// declared returns those of some names that a view declares; of split BTF, not
+// what its base does.
 func declared(view *btfdump.View, names []string) []string {
 	var found []string
 	for t := range view.All() {

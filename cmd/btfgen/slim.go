@@ -316,11 +316,17 @@ func (r slimRequest) reference(ctx context.Context, p *slimProgram, whole []byte
 		return "", p.describe()
 	}
 	odd := fmt.Sprintf("the flags say %s%s, and the kernel is one for %s", targetArch, other, p.arch)
+	if other == p.ownArch {
+		odd = fmt.Sprintf("the program defines __TARGET_ARCH_%s, and the kernel is one for %s", other, p.arch)
+	}
 	if !result.Failed {
 		return fmt.Sprintf("warning: %s: %s", p.path, odd), p.describe()
 	}
 	// Registers have other names: is it that alone?
-	with, ok, err := p.compilesForArch(ctx)
+	with, ok := result, false
+	if len(targetArchs(p.flags)) > 0 {
+		with, ok, err = p.compilesForArch(ctx)
+	}
 	switch {
 	case err != nil:
 		return "", err

@@ -103,7 +103,6 @@ func (r slimRequest) explain(ctx context.Context, p *slimProgram, result verify.
 		hint("kfuncs are left out of the header by --no-kfuncs")
 	}
 	hint(p.wrapperHint())
-	hint(sourceArchHint(p))
 	if len(p.flags) == 0 && len(unknown.words) > 0 {
 		hint(flagsHint)
 	}
@@ -120,25 +119,34 @@ func (p *slimProgram) compilesForArch(ctx context.Context) (verify.Compiled, boo
 	return result, err == nil && !result.Failed, err
 }
 
-// otherArch returns the architecture that the flags name, if that is not the
-// kernel's.
+// otherArch returns the architecture that the flags or the program name, if that
+// is not the kernel's.
 func (p *slimProgram) otherArch() string {
 	archs := targetArchs(p.flags)
+	if p.ownArch != "" {
+		archs = append(archs, p.ownArch)
+	}
 	if p.arch == "" || len(archs) == 0 || slices.Contains(archs, p.arch) {
 		return ""
 	}
 	return archs[0]
 }
 
-// sourceArchHint is what to say of a program that itself says for which
-// architecture it is.
-func sourceArchHint(p *slimProgram) string {
-	text, err := os.ReadFile(p.path)
-	if err != nil || p.arch == "" {
-		return ""
-	}
-	if m := archDefined().FindSubmatch(text); m != nil && string(m[1]) != p.arch {
-		return fmt.Sprintf("%s defines __TARGET_ARCH_%s, and the kernel is one for %s", p.path, m[1], p.arch)
+// definedArch returns the architecture that one of the project's files defines
+// itself, "" if none does. libbpf's headers take the first that they know, so
+// that another one among the flags could win.
+func definedArch(files []string, isHeader func(string) bool) string {
+	for _, path := range files {
+		if isSystem(path) || isHeader(path) {
+			continue
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		if m := archDefined().FindSubmatch(text); m != nil {
+			return string(m[1])
+		}
 	}
 	return ""
 }

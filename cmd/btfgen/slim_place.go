@@ -90,6 +90,7 @@ func (p *slimProgram) locate(ctx context.Context) error {
 		if p.addOwn(files) {
 			continue
 		}
+		p.ownArch = definedArch(files, p.isHeader)
 		if err := p.choose(files); err != nil {
 			return err
 		}

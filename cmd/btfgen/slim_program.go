@@ -48,6 +48,7 @@ type slimProgram struct {
 	compiler *verify.Compiler
 	target   string
 	arch     string   // the kernel's, as __TARGET_ARCH_ takes it; "" if not known
+	ownArch  string   // that the program itself defines, "" if it leaves that to the flags
 	flags    []string // the user's
 	dir      string   // temporary
 	header   headerPlace
@@ -73,7 +74,7 @@ func (p *slimProgram) offer(text []byte) error {
 func (p *slimProgram) run(ctx context.Context, what ...string) (verify.Compiled, error) {
 	args := []string{"-g", "-O2", "-target", p.target, "-ivfsoverlay", p.overlayPath(), "-idirafter", p.header.after}
 	// libbpf's bpf_tracing.h wants to know whose registers it is about.
-	if p.arch != "" && len(targetArchs(p.flags)) == 0 {
+	if p.arch != "" && p.ownArch == "" && len(targetArchs(p.flags)) == 0 {
 		args = append(args, targetArch+p.arch)
 	}
 	args = append(args, p.flags...)
