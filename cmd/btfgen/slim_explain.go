@@ -370,32 +370,9 @@ func (r slimRequest) moduleHint(ctx context.Context, u unknown, types *slimTypes
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
-	var lines []string
-	inModules := make(map[string]bool)
-	for _, m := range modules {
-		var has []string
-		for _, name := range slices.Concat(u.types, u.words) {
-			if slices.Contains(m.Names, name[strings.LastIndexByte(name, ' ')+1:]) {
-				has = append(has, name)
-				inModules[name] = true
-			}
-		}
-		add := m.Module
-		if m.Path != "" {
-			add = m.Path
-		}
-		verb := "is"
-		if len(has) > 1 {
-			verb = "are"
-		}
-		lines = append(lines, fmt.Sprintf("%s %s in the module %s: add -m %s", listed(has), verb, m.Module, add))
-	}
+	lines, inModules := moduleLines(modules, slices.Concat(u.types, u.words))
 	absent := slices.DeleteFunc(slices.Clone(u.types), func(name string) bool { return inModules[name] })
 	if len(absent) > 0 {
-		verb := "is"
-		if len(absent) > 1 {
-			verb = "are"
-		}
 		where := "not in this kernel's types; types of a module need -m"
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
@@ -403,9 +380,56 @@ func (r slimRequest) moduleHint(ctx context.Context, u unknown, types *slimTypes
 		case looked > 0:
 			where = fmt.Sprintf("neither in this kernel's types nor in those of its %s", count(looked, "module"))
 		}
-		lines = append(lines, fmt.Sprintf("%s %s %s%s", listed(absent), verb, where, closeNames(types.view, absent)))
+		lines = append(lines, fmt.Sprintf("%s %s %s%s", listed(absent), isOrAre(absent), where, closeNames(types.view, absent)))
 	}
 	return strings.Join(lines, "\n"), nil
+}
+
+// moduleLines says which modules to add for names, as few as do: several may have
+// the same types. known are the names that some module has.
+func moduleLines(modules []source.Declaring, names []string) (lines []string, known map[string]bool) {
+	known = make(map[string]bool)
+	// has returns which of the names a module has that none before it has.
+	has := func(m source.Declaring) (news []string) {
+		for _, name := range names {
+			if !known[name] && slices.Contains(m.Names, name[strings.LastIndexByte(name, ' ')+1:]) {
+				news = append(news, name)
+			}
+		}
+		return news
+	}
+	for range modules {
+		best := slices.MaxFunc(modules, func(a, b source.Declaring) int {
+			return cmp.Or(cmp.Compare(len(has(a)), len(has(b))), strings.Compare(b.Module, a.Module))
+		})
+		news := has(best)
+		if len(news) == 0 {
+			break
+		}
+		var others []string
+		for _, m := range modules {
+			if m.Module != best.Module && len(has(m)) == len(news) && slices.Equal(has(m), news) {
+				others = append(others, m.Module)
+			}
+		}
+		add := cmp.Or(best.Path, best.Module)
+		line := fmt.Sprintf("%s %s in the module %s: add -m %s", listed(news), isOrAre(news), best.Module, add)
+		if len(others) > 0 {
+			line += ", or one of " + listed(others)
+		}
+		lines = append(lines, line)
+		for _, name := range news {
+			known[name] = true
+		}
+	}
+	return lines, known
+}
+
+func isOrAre(names []string) string {
+	if len(names) > 1 {
+		return "are"
+	}
+	return "is"
 }
 
 // closeNames names types of the kernel's that are like the first of those that
