@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/btfgen/btfgen/cgen/verify"
 )
@@ -292,6 +293,9 @@ func (p *slimProgram) writeOverlay() error {
 	slices.Sort(paths)
 	directories := make(map[string][]entry)
 	for _, path := range slices.Compact(paths) {
+		if !utf8.ValidString(path) {
+			return fmt.Errorf("the path %q is not UTF-8, and clang's overlays are: a header can't be proven there", path)
+		}
 		dir := filepath.Dir(path)
 		directories[dir] = append(directories[dir], entry{Name: filepath.Base(path), Type: "file", External: p.headerPath()})
 	}
