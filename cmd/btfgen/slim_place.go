@@ -143,17 +143,11 @@ func (p *slimProgram) addOwn(files []string) (isNew bool) {
 // the header. from is the file with the include.
 func (p *slimProgram) addAbsent(name, from string, directories []string) bool {
 	h := &p.header
-	if !slices.Contains(p.names(), filepath.Base(name)) {
-		return false
-	}
 	beside := filepath.Dir(from)
 	if strings.HasPrefix(from, "<") { // <built-in>: -include among the flags
 		beside = "."
 	}
-	path := name
-	switch {
-	case filepath.IsAbs(name):
-	case filepath.IsLocal(name):
+	if !filepath.IsAbs(name) {
 		// A link to the output may dangle.
 		for _, dir := range append(directories, beside) {
 			if full := absolutePath(filepath.Join(dir, name)); h.output != "" && realPath(full) == h.output && !h.own[full] {
@@ -161,6 +155,14 @@ func (p *slimProgram) addAbsent(name, from string, directories []string) bool {
 				return true
 			}
 		}
+	}
+	if !slices.Contains(p.names(), filepath.Base(name)) {
+		return false
+	}
+	path := name
+	switch {
+	case filepath.IsAbs(name):
+	case filepath.IsLocal(name):
 		path = filepath.Join(h.after, name)
 	default:
 		path = filepath.Join(beside, name)

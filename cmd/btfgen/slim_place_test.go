@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,9 +90,16 @@ var placeCases = []struct {
 	{name: "output through a linked directory", files: map[string]string{"prog.bpf.c": including(`#include "gen/vmlinux.h"`)}, dirs: []string{"gen"}, links: map[string]string{"out": "gen"}, output: "out/vmlinux.h"},
 	{name: "program in a linked directory", files: map[string]string{"real/prog.bpf.c": including(`#include "vmlinux.h"`)}, links: map[string]string{"src": "real"}, programs: []string{"src/prog.bpf.c"}, output: "real/vmlinux.h"},
 
+	{name: "link in a directory below", files: map[string]string{"prog.bpf.c": including(`#include "sub/kernel.h"`), "gen/vmlinux.h": "#define __VMLINUX_H__\n"}, dirs: []string{"sub"}, links: map[string]string{"sub/kernel.h": "../gen/vmlinux.h"}, output: "gen/vmlinux.h"},
+	{name: "link in a directory below to what is not there", files: map[string]string{"prog.bpf.c": including(`#include "sub/kernel.h"`)}, dirs: []string{"sub", "gen"}, links: map[string]string{"sub/kernel.h": "../gen/vmlinux.h"}, output: "gen/vmlinux.h"},
+	{name: "absolute", files: map[string]string{"prog.bpf.c": including(`#include HEADER`)}, dirs: []string{"gen"}, output: "gen/vmlinux.h", flags: []string{`-DHEADER="@/gen/vmlinux.h"`}},
+	{name: "flags of a prelude", files: map[string]string{"prog.bpf.c": including(), "pre.h": "#include \"gen/vmlinux.h\"\n"}, dirs: []string{"gen"}, output: "gen/vmlinux.h", flags: []string{"-include", "pre.h"}},
+	{name: "flags in a file", files: map[string]string{"prog.bpf.c": including(`#include <vmlinux.h>`), "flags": "-Igen\n"}, dirs: []string{"gen"}, output: "gen/vmlinux.h", flags: []string{"@flags"}},
+
 	{name: "another name", files: map[string]string{"prog.bpf.c": including(`#include "vmlinux.h"`), "vmlinux.h": "#define __VMLINUX_H__\n"}, output: "slim.h", note: `in the place of vmlinux.h, which prog.bpf.c includes`, build: map[string]string{"vmlinux.h": "slim.h"}},
 	{name: "another name and a wrapper by include_next", files: map[string]string{"prog.bpf.c": including(`#include <vmlinux.h>`) + useOwn, "include/vmlinux.h": strings.Replace(wrapper, `include "vmlinux_generated.h"`, "include_next <vmlinux.h>", 1), "gen/vmlinux.h": "#define __VMLINUX_H__\n"}, output: "slim.h", flags: []string{"-Iinclude", "-Igen"}, note: `in the place of gen/vmlinux.h`, build: map[string]string{"gen/vmlinux.h": "../slim.h"}},
 	{name: "same tail elsewhere", files: map[string]string{"prog.bpf.c": including(`#include "a/types.h"`, `#include "b/types.h"`), "a/types.h": "#define __VMLINUX_H__\n", "b/types.h": "#define B 1\n"}, dirs: []string{"slim/a"}, output: "slim/a/types.h", note: `in the place of a/types.h`, build: map[string]string{"a/types.h": "../slim/a/types.h"}},
+	{name: "same tail of two", files: map[string]string{"prog.bpf.c": including(`#include "a/vmlinux.h"`, `#include "b/vmlinux.h"`), "a/vmlinux.h": "#define __VMLINUX_H__\n", "b/vmlinux.h": "#ifndef __VMLINUX_H__\n#endif\n"}, dirs: []string{"slim/a"}, output: "slim/a/vmlinux.h", note: `in the place of a/vmlinux.h`, build: map[string]string{"a/vmlinux.h": "../slim/a/vmlinux.h"}},
 	{name: "nowhere yet", files: map[string]string{"src/prog.bpf.c": including(`#include "x86/vmlinux.h"`)}, programs: []string{"src/prog.bpf.c"}, dirs: []string{"src/x86"}, output: "slim.h", note: `as x86/vmlinux.h, which src/prog.bpf.c includes and clang does not find yet`, build: map[string]string{"src/x86/vmlinux.h": "../../slim.h"}},
 	{name: "nowhere yet, above", files: map[string]string{"src/prog.bpf.c": including(`#include "../gen/vmlinux.h"`)}, programs: []string{"src/prog.bpf.c"}, dirs: []string{"gen"}, output: "slim.h", note: `as ../gen/vmlinux.h`, build: map[string]string{"gen/vmlinux.h": "../slim.h"}},
 
@@ -145,6 +153,14 @@ func TestSlimPlaces(t *testing.T) {
 			if test.in != "" {
 				t.Chdir(test.in)
 			}
+			here, err := os.Getwd()
+			if err != nil {
+				t.Fatal(err)
+			}
+			flags := slices.Clone(test.flags)
+			for i := range flags {
+				flags[i] = strings.Replace(flags[i], `"@/`, `"`+here+"/", 1)
+			}
 			programs := test.programs
 			if len(programs) == 0 {
 				programs = []string{"prog.bpf.c"}
@@ -154,7 +170,7 @@ func TestSlimPlaces(t *testing.T) {
 				for _, program := range programs {
 					args = append(args, "--for", program)
 				}
-				args = append(append(args, test.output, "--"), test.flags...)
+				args = append(append(args, test.output, "--"), flags...)
 				var stderr bytes.Buffer
 				code := run(args, nil, &stderr, &stderr)
 				if test.error != "" {
@@ -190,12 +206,12 @@ func TestSlimPlaces(t *testing.T) {
 					}
 				}
 				for _, program := range programs {
-					flags := append(append([]string{"-g", "-O2", "-target", "bpfel"}, test.flags...), test.more...)
-					with := compiledAs(t, compiler, program, flags)
+					all := slices.Concat([]string{"-g", "-O2", "-target", "bpfel"}, flags, test.more)
+					with := compiledAs(t, compiler, program, all)
 					if err := os.WriteFile(test.output, whole, 0o600); err != nil {
 						t.Fatal(err)
 					}
-					withAll := compiledAs(t, compiler, program, flags)
+					withAll := compiledAs(t, compiler, program, all)
 					if with != withAll {
 						t.Errorf("%s: with the slim header %s\nwith all types %s", program, with, withAll)
 					}
