@@ -19,7 +19,7 @@ type Declaring struct {
 	// running kernel, one that is not loaded.
 	Path string
 	// Names are those that were looked for, sorted: of structs, unions, enums
-	// and typedefs that it defines, and of enumerators.
+	// and typedefs that it defines, of enumerators, and of kfuncs.
 	Names []string
 }
 
@@ -161,6 +161,8 @@ func declared(view *btfdump.View, names []string) []string {
 			found = append(found, t.Name())
 		case k.IsRecord(), k == btfdump.KindTypedef:
 			found = append(found, t.Name())
+		case k == btfdump.KindDeclTag && t.Name() == "bpf_kfunc":
+			found = append(found, view.Type(t.Ref()).Name())
 		}
 	}
 	found = slices.DeleteFunc(found, func(name string) bool { return !slices.Contains(names, name) })

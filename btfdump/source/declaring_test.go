@@ -21,6 +21,7 @@ func TestModulesDeclaring(t *testing.T) {
 	write(t, dir, "live/btf/veth", veth)
 	write(t, dir, "live/btf/bridge", bridge)
 	running := liveKernel{btf: filepath.Join(dir, "live/btf"), osrelease: filepath.Join(dir, "none")}
+	write(t, dir, "live/btf/nf_conntrack", btftest.Corpus(t, "amd64-7.2-cloud.nf_conntrack"))
 	root := filepath.Join(dir, "root")
 	write(t, dir, "root/lib/modules/"+release+"/kernel/veth.ko", moduleELF("veth", release, veth))
 	write(t, dir, "root/lib/modules/"+release+"/kernel/bridge.ko.xz", pack(t, moduleELF("bridge", release, bridge), "xz", "-c"))
@@ -36,7 +37,8 @@ func TestModulesDeclaring(t *testing.T) {
 		want        string
 		looked      int
 	}{
-		{"running kernel", "", names, both, 2},
+		{"running kernel", "", names, both, 3},
+		{"kfunc", "", []string{"bpf_xdp_ct_lookup", "nf_conntrack_in"}, "[{nf_conntrack  [bpf_xdp_ct_lookup]}]", 3},
 		{"root", root, names, both, 2},
 		{"lib/modules", filepath.Join(root, "lib/modules", release), names, both, 2},
 		{"image beside its modules", image, names, both, 2},

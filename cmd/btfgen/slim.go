@@ -143,7 +143,7 @@ func (r slimRequest) make(ctx context.Context, console *console, out io.Writer) 
 	} else if text, err = types.text(); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", r.origin(), err)
 	}
-	if r.verify || len(objects) > 0 {
+	if len(types.roots) > 0 && (r.verify || len(objects) > 0) {
 		proof, err := r.prove(console, text, types, out)
 		if err != nil {
 			return nil, nil, err
@@ -155,7 +155,10 @@ func (r slimRequest) make(ctx context.Context, console *console, out io.Writer) 
 	if len(types.roots) == 0 {
 		remarks = append(remarks, fmt.Sprintf("warning: %s: %s no type of the kernel's, and the header declares none", r.output, uses(r.programs)))
 	}
-	return text, append([]string{r.output + ": " + strings.Join(notes, "; ")}, remarks...), nil
+	if len(notes) > 0 {
+		remarks = append([]string{r.output + ": " + strings.Join(notes, "; ")}, remarks...)
+	}
+	return text, remarks, nil
 }
 
 // uses is the start of a sentence about what programs use.

@@ -382,6 +382,14 @@ func (r slimRequest) moduleHint(ctx context.Context, u unknown, types *slimTypes
 		}
 		lines = append(lines, fmt.Sprintf("%s %s %s%s", listed(absent), isOrAre(absent), where, closeNames(types.view, absent)))
 	}
+	helpers := slices.DeleteFunc(slices.Clone(u.words), func(name string) bool { return inModules[name] || !strings.HasPrefix(name, "bpf_") })
+	if len(helpers) > 0 {
+		no := "no kfunc"
+		if len(helpers) > 1 {
+			no = "no kfuncs"
+		}
+		lines = append(lines, fmt.Sprintf("%s %s %s of this kernel's, and not declared as helpers: newer headers of libbpf's may do that", listed(helpers), isOrAre(helpers), no))
+	}
 	return strings.Join(lines, "\n"), nil
 }
 

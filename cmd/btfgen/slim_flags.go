@@ -32,7 +32,7 @@ func checkClangFlags(flags []string) error {
 	for i := 0; i < len(flags); i++ {
 		flag := flags[i]
 		switch {
-		case slices.Contains(otherOutput, flag), strings.HasPrefix(flag, "-save-temps"), strings.HasPrefix(flag, "--save-temps"), strings.HasPrefix(flag, "-flto"), strings.HasPrefix(flag, "-MJ"):
+		case slices.Contains(otherOutput, flag), strings.HasPrefix(flag, "-save-temps"), strings.HasPrefix(flag, "--save-temps"), strings.HasPrefix(flag, "-flto"), strings.HasPrefix(flag, "-MJ"), strings.HasPrefix(flag, "-Wp,-M"):
 			return fmt.Errorf("clang's flag %s asks for something else than an object, and it is objects that are compared: leave it out", flag)
 		case strings.HasPrefix(flag, "-o"):
 			return fmt.Errorf("clang's flag -o would name an object, and --for keeps none: leave it out")

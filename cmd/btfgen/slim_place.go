@@ -85,7 +85,7 @@ func (p *slimProgram) locate(ctx context.Context) error {
 			if name, from, ok := absentInclude(result.Diagnostics); ok && p.addAbsent(name, from, directories) {
 				continue
 			}
-			break // compiling tells what is wrong
+			return p.writeOverlay() // compiling tells what is wrong
 		}
 		files := dependencies(string(result.Stdout))
 		if p.addOwn(files) {
@@ -95,9 +95,9 @@ func (p *slimProgram) locate(ctx context.Context) error {
 		if err := p.choose(files); err != nil {
 			return err
 		}
-		break
+		return p.writeOverlay()
 	}
-	return p.writeOverlay()
+	return fmt.Errorf("%s: its includes lead to the header on more than %d ways, and it can't be told which it takes", p.path, maxIncludes)
 }
 
 // addLinks adds paths on which clang may come to the output through symbolic

@@ -167,6 +167,9 @@ func TestSlimPlaces(t *testing.T) {
 			}
 			for _, compiler := range []clangtest.Clang{compilers[0], compilers[len(compilers)-1]} {
 				args := []string{"-i", kernel, "--clang", compiler.Name}
+				if compiler.Major == compilers[0].Major {
+					args = append(args, "--fields")
+				}
 				for _, program := range programs {
 					args = append(args, "--for", program)
 				}
