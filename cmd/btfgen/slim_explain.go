@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -85,6 +87,9 @@ func (r slimRequest) explain(ctx context.Context, p *slimProgram, result verify.
 		}
 	}
 	if e.cause, err = p.clash(ctx, result); e.cause != "" || err != nil {
+		return e, err
+	}
+	if e.cause, err = p.macroInHeader(ctx, result.Diagnostics); e.cause != "" || err != nil {
 		return e, err
 	}
 	if name, from, ok := absentInclude(result.Diagnostics); ok {
@@ -165,40 +170,35 @@ var (
 // of the errors come from that.
 func (p *slimProgram) clash(ctx context.Context, result verify.Compiled) (string, error) {
 	files := make(map[string]int)
-	var names []string // in the order of the errors
-	var at, name string
-	total := 0
+	var names []string // the first, in the order of the errors
+	var at verify.Diagnostic
+	total, clashes := 0, 0
 	for line := range strings.Lines(result.Messages) {
 		m := anyNote().FindStringSubmatch(strings.TrimRight(line, "\n"))
 		switch {
 		case m == nil:
-		case m[3] == "note" && at != "" && isPlace().MatchString(m[4]):
-			if other := m[1]; p.isHeader(at) != p.isHeader(other) {
+		case m[3] == "note" && at.File != "" && isPlace().MatchString(m[4]):
+			if other := m[1]; p.isHeader(at.File) != p.isHeader(other) {
 				if p.isHeader(other) {
-					other = at
+					other = at.File
 				}
 				files[other]++
-				if name != "" && !slices.Contains(names[:min(len(names), maxNamed)], name) {
+				clashes++
+				if name := p.declaredName(at); len(names) < maxNamed && name != "" && !slices.Contains(names, name) {
 					names = append(names, name)
 				}
 			}
-			at = ""
+			at.File = ""
 		case m[3] == "error" || m[3] == "fatal error":
 			total++
-			at = ""
+			at.File = ""
 			if clashing().MatchString(m[4]) {
-				at, name = m[1], ""
-				if q := quotedAny().FindStringSubmatch(m[4]); q != nil {
-					name = q[1]
-				}
+				number, _ := strconv.Atoi(m[2])
+				at = verify.Diagnostic{File: m[1], Line: number, Text: m[4]}
 			}
 		}
 	}
-	count := 0
-	for _, n := range files {
-		count += n
-	}
-	if 2*count < total || count == 0 {
+	if clashes == 0 || 2*clashes < total {
 		return "", nil
 	}
 	// The first by name among those with the most.
@@ -207,38 +207,103 @@ func (p *slimProgram) clash(ctx context.Context, result verify.Compiled) (string
 	})
 	what := ""
 	if len(names) > 0 {
-		what = " (" + listed(names) + ")"
+		what = listed(names)
+		if more := clashes - len(names); more > 0 && len(names) == maxNamed {
+			what = strings.Join(names, ", ") + fmt.Sprintf(" and %d more", more)
+		}
+		what = " (" + what + ")"
 	}
 	if filepath.Clean(worst) == filepath.Clean(p.path) {
 		return "it declares itself what the kernel's header declares" + what + ": leave that out, or give it other names", nil
 	}
-	top, err := p.includedBy(ctx, worst)
+	top, inner, err := p.includedBy(ctx, worst)
 	if err != nil {
 		return "", err
 	}
-	if top != worst && top != "" {
-		return fmt.Sprintf("%s, which it includes, leads to %s, and that declares what the kernel's header declares%s: leave that include out; what it has beyond the kernel's types are macros, and those that are needed take a #define in the program", top, worst, what), nil
+	through := ""
+	if top != inner {
+		through = "leads to " + inner + ", which "
 	}
-	return fmt.Sprintf("%s, which it includes, declares what the kernel's header declares%s: leave that include out; what it has beyond the kernel's types are macros, and those that are needed take a #define in the program", worst, what), nil
+	return fmt.Sprintf("it includes %s, which %sdeclares what the kernel's header declares%s: leave that include out; macros of it that are needed take a #define in the program", top, through, what), nil
 }
 
-// includedBy returns the file through which the program's own text includes
-// another one, "" if that can't be told.
-func (p *slimProgram) includedBy(ctx context.Context, file string) (string, error) {
-	result, err := p.run(ctx, "-H", "-E", "-o", os.DevNull)
+// declaredName returns the name that a diagnostic about a clash is about, "" if
+// it can't be told.
+func (p *slimProgram) declaredName(d verify.Diagnostic) string {
+	if strings.HasPrefix(d.Text, "typedef ") { // the quoted ones are those of the types
+		if m := typedefName().FindStringSubmatch(p.textLine(d)); m != nil {
+			return m[1]
+		}
+		return ""
+	}
+	if m := quotedAny().FindStringSubmatch(d.Text); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+var typedefName = onDemand(`(\w+)\)?(?:\s*[\[(][^;]*)?;`)
+
+// textLine returns the line that a diagnostic is about, of the header too.
+func (p *slimProgram) textLine(d verify.Diagnostic) string {
+	if p.isHeader(d.File) {
+		d.File = p.headerPath()
+	}
+	return lineOf(d.File, d.Line)
+}
+
+// macroInHeader says that a macro that is defined before the header has the name
+// of something in it, if the first error is in the header and comes from that.
+func (p *slimProgram) macroInHeader(ctx context.Context, diagnostics []verify.Diagnostic) (string, error) {
+	i := slices.IndexFunc(diagnostics, func(d verify.Diagnostic) bool { return !d.Warning })
+	if i < 0 || !p.isHeader(diagnostics[i].File) {
+		return "", nil
+	}
+	result, err := p.run(ctx, "-E", "-dM")
+	if err != nil || result.Failed {
+		return "", err
+	}
+	header, err := os.ReadFile(p.headerPath())
 	if err != nil {
 		return "", err
 	}
-	top := ""
-	for _, m := range included().FindAllStringSubmatch(result.Messages, -1) {
-		if len(m[1]) == 1 {
-			top = m[2]
-		}
-		if m[2] == file {
-			return top, nil
+	for _, m := range word().FindAllStringSubmatch(p.textLine(diagnostics[i]), -1) {
+		define := []byte("#define " + m[2])
+		if bytes.Contains(result.Stdout, append(slices.Clone(define), ' ')) && !bytes.Contains(header, define) {
+			return fmt.Sprintf("%s is a macro where the header is included, and a name in it: include the header before what defines the macro", m[2]), nil
 		}
 	}
 	return "", nil
+}
+
+// includedBy returns the file through which the program's own text includes
+// another one, and that one, as an include would name them.
+func (p *slimProgram) includedBy(ctx context.Context, file string) (top, inner string, err error) {
+	result, err := p.run(ctx, "-v", "-H", "-E", "-o", os.DevNull)
+	if err != nil {
+		return "", "", err
+	}
+	directories := searchDirectories(result.Messages)
+	named := func(path string) string {
+		for _, dir := range directories {
+			if below, err := filepath.Rel(absolutePath(dir), absolutePath(path)); err == nil && filepath.IsLocal(below) {
+				return "<" + below + ">"
+			}
+		}
+		return path
+	}
+	top = file // if clang does not tell
+	first := ""
+	for _, m := range included().FindAllStringSubmatch(result.Messages, -1) {
+		if len(m[1]) == 1 {
+			first = m[2]
+		}
+		if m[2] == file {
+			top = first
+			break
+		}
+	}
+	return named(top), named(file), nil
 }
 
 // absentHint is what to say of an include that leads nowhere.
@@ -255,11 +320,8 @@ func (p *slimProgram) absentHint(ctx context.Context, name, from string) (string
 	case starts("bpf/bpf_", "bpf/usdt"), starts("bpf_") && base == name:
 		return "libbpf's headers are missing: install them (Debian, Ubuntu, Alpine: libbpf-dev; Fedora: libbpf-devel; Arch: libbpf), or say where they are: -- -I DIRECTORY", nil
 	case starts("asm/", "asm-generic/", "gnu/", "bits/", "sys/"):
-		top, err := p.includedBy(ctx, from)
-		if top == "" {
-			top = from
-		}
-		return fmt.Sprintf("%s, which %s includes, needs it, as a program in user space has it: leave that include out, for the kernel's types are in the generated header; macros that are needed take a #define in the program", top, p.path), err
+		top, _, err := p.includedBy(ctx, from)
+		return fmt.Sprintf("%s, which %s includes, needs it, as a program in user space has it: leave that include out; macros of it that are needed take a #define in the program", top, p.path), err
 	case starts("linux/", "uapi/", "net/"):
 		return "it is a header of the kernel's, whose types are in the generated one: leave that include out", nil
 	}

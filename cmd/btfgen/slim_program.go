@@ -245,15 +245,20 @@ func (p *slimProgram) sourceLine(d verify.Diagnostic) string {
 	if d.File == "" || p.isHeader(d.File) {
 		return ""
 	}
-	text, err := os.ReadFile(d.File)
+	return lineOf(d.File, d.Line)
+}
+
+// lineOf returns a line of a file, "" if it has none of that number.
+func lineOf(file string, line int) string {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return ""
 	}
-	lines := strings.SplitN(string(text), "\n", d.Line+1)
-	if d.Line < 1 || d.Line > len(lines) {
+	lines := strings.SplitN(string(text), "\n", line+1)
+	if line < 1 || line > len(lines) {
 		return ""
 	}
-	return lines[d.Line-1]
+	return lines[line-1]
 }
 
 func isBigEndian(v *btfdump.View) bool { return v.ByteOrder().String() == "BigEndian" }
