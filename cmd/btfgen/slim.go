@@ -240,12 +240,12 @@ func (r slimRequest) fromSources(ctx context.Context, console *console, types *s
 	for i, path := range sources {
 		p := &slimProgram{path: path, output: output, compiler: compiler, target: target, arch: plan.Arch(), flags: r.flags, dir: filepath.Join(dir, fmt.Sprint(i))}
 		console.begin("compiling " + path + " with all types")
-		remark, err := r.reference(ctx, p, whole, types)
+		odd, err := r.reference(ctx, p, whole, types)
 		if err != nil {
 			return nil, "", nil, err
 		}
-		if remark != "" {
-			remarks = append(remarks, remark)
+		for _, text := range odd {
+			remarks = append(remarks, fmt.Sprintf("warning: %s: %s", path, text))
 		}
 		needs, err := p.needs(types, false)
 		if err != nil {
@@ -304,26 +304,26 @@ func (r slimRequest) fromSources(ctx context.Context, console *console, types *s
 		subject, listed(same), thousands(len(whole)), compiler.Name(), count(rounds, "round")), remarks, nil
 }
 
-// reference compiles a program with all types. The remark is about what is odd,
-// "" if nothing is.
-func (r slimRequest) reference(ctx context.Context, p *slimProgram, whole []byte, types *slimTypes) (remark string, err error) {
+// reference compiles a program with all types, and returns what is odd about it.
+func (r slimRequest) reference(ctx context.Context, p *slimProgram, whole []byte, types *slimTypes) (odd []string, err error) {
 	result, err := p.compileReference(ctx, whole)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	other := p.otherArch()
 	if other == "" {
 		if result.Failed {
-			return "", r.doesNotCompile(ctx, p, result, types)
+			return nil, r.doesNotCompile(ctx, p, result, types)
 		}
-		return "", p.describe()
+		return p.describe()
 	}
-	odd := fmt.Sprintf("the flags say %s%s, and the kernel is one for %s", targetArch, other, p.arch)
+	mismatch := fmt.Sprintf("the flags say %s%s, and the kernel is one for %s", targetArch, other, p.arch)
 	if other == p.ownArch {
-		odd = fmt.Sprintf("the program defines __TARGET_ARCH_%s, and the kernel is one for %s", other, p.arch)
+		mismatch = fmt.Sprintf("the program defines __TARGET_ARCH_%s, and the kernel is one for %s", other, p.arch)
 	}
 	if !result.Failed {
-		return fmt.Sprintf("warning: %s: %s", p.path, odd), p.describe()
+		odd, err := p.describe()
+		return append(odd, mismatch), err
 	}
 	// Registers have other names: is it that alone?
 	with, ok := result, false
@@ -332,11 +332,11 @@ func (r slimRequest) reference(ctx context.Context, p *slimProgram, whole []byte
 	}
 	switch {
 	case err != nil:
-		return "", err
+		return nil, err
 	case ok:
-		return "", fmt.Errorf("%s does not compile with all types of the kernel, since %s: say %s%s, or name a kernel for %s with -i", p.path, odd, targetArch, p.arch, other)
+		return nil, fmt.Errorf("%s does not compile with all types of the kernel, since %s: say %s%s, or name a kernel for %s with -i", p.path, mismatch, targetArch, p.arch, other)
 	}
-	return "", fmt.Errorf("%w\n%s", r.doesNotCompile(ctx, p, with, types), odd)
+	return nil, fmt.Errorf("%w\n%s", r.doesNotCompile(ctx, p, with, types), mismatch)
 }
 
 // prove has the header verified. Without a compiler nothing can be proven of a

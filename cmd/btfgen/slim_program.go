@@ -137,22 +137,22 @@ func (p *slimProgram) compileReference(ctx context.Context, full []byte) (result
 	return result, nil
 }
 
-// describe finds out what the object has that can be compared: nothing is no
-// proof.
-func (p *slimProgram) describe() error {
+// describe finds out what the object has that can be compared, nothing being no
+// proof, and returns what is odd about it.
+func (p *slimProgram) describe() (odd []string, err error) {
 	f, err := elf.NewFile(bytes.NewReader(p.reference))
 	if err != nil {
-		return fmt.Errorf("%s: clang makes no object with the flags %q", p.path, p.flags)
+		return nil, fmt.Errorf("%s: clang makes no object with the flags %q", p.path, p.flags)
 	}
 	isEmpty := !slices.ContainsFunc(f.Sections, func(s *elf.Section) bool {
 		return s.Flags&elf.SHF_ALLOC != 0 && s.Size > 0 && s.Name != "license" && s.Name != ".eh_frame" && s.Name != ".llvm_addrsig"
 	})
 	if isEmpty && f.Machine == elf.EM_BPF {
-		return fmt.Errorf("%s compiles to an object without functions, maps and data: there is nothing in it that a header could be for, or be proven by", p.path)
+		return nil, fmt.Errorf("%s compiles to an object without functions, maps and data: there is nothing in it that a header could be for, or be proven by", p.path)
 	}
 	object, err := core.ReadObject(p.path, p.reference)
 	if err != nil {
-		return fmt.Errorf("%w (clang's flags were %q)", err, p.flags)
+		return nil, fmt.Errorf("%w (clang's flags were %q)", err, p.flags)
 	}
 	add := func(what string, has bool) {
 		if has {
@@ -162,7 +162,13 @@ func (p *slimProgram) describe() error {
 	add("instructions", len(object.Functions) > 0)
 	add("data", len(object.Functions) == 0) // of programs with functions, it goes without saying
 	add("relocations", len(object.Relocations) > 0)
-	return nil
+	// An implicit declaration, say, which clang before 16 takes.
+	for _, e := range object.Externs {
+		if e.Kind == core.ExternUnknown {
+			odd = append(odd, fmt.Sprintf("%.100s is used, and is neither defined nor declared as the kernel's: no loader takes that unless it is linked in", e.Name))
+		}
+	}
+	return odd, nil
 }
 
 // errNotSame says that a program is another with the slim header.
