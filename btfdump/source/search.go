@@ -108,6 +108,8 @@ type search struct {
 	// are. failed is its error.
 	each   func(*Found) error
 	failed error
+	// eachModule is the same for modules.
+	eachModule func(*Found) error
 
 	single bool // one kernel is all that is to be expected, as in a package
 	from   int  // index of the first of found that is in that package
@@ -177,6 +179,12 @@ func (s *search) give(f Found) {
 		given := f
 		s.failed = s.each(&given)
 		f.Raw = []byte{} // found, and not kept
+	}
+	if s.eachModule != nil && f.Module != "" {
+		if s.failed == nil {
+			s.failed = s.eachModule(&f)
+		}
+		return
 	}
 	s.found = append(s.found, f)
 }

@@ -355,6 +355,12 @@ func (s *search) file(name, shown string, info fs.FileInfo, opts Options) error 
 	}
 	defer file.Close()
 	inner := &search{wants: s.wants, known: s.known}
+	if s.eachModule != nil {
+		inner.eachModule = func(f *Found) error {
+			f.Layers[0].Path = shown
+			return s.eachModule(f)
+		}
+	}
 	err = inner.run(fileInput(file, info.Size()), opts.MaxSize)
 	for i := range inner.found {
 		inner.found[i].Layers[0].Path = shown
@@ -362,6 +368,7 @@ func (s *search) file(name, shown string, info fs.FileInfo, opts Options) error 
 	s.found = append(s.found, inner.found...)
 	s.missed = append(s.missed, inner.missed...)
 	s.unopened = append(s.unopened, inner.unopened...)
+	s.failed = inner.failed
 	return err
 }
 
@@ -389,11 +396,15 @@ func (s *search) moduleTree(t *tree, dir, below string, opts Options) error {
 		if !ok {
 			return nil
 		}
-		inner := &search{wants: s.wants}
+		inner := &search{wants: s.wants, eachModule: s.eachModule}
 		inner.wants.kernel = false
 		err = inner.file(real, t.shown(dir, name), info, opts)
 		s.found = append(s.found, inner.found...)
 		s.missed = append(s.missed, inner.missed...)
+		if inner.failed != nil {
+			s.failed = inner.failed
+			return fs.SkipAll
+		}
 		if err != nil && !(errors.Is(err, ErrNoBTF) && s.wants.all) {
 			return fmt.Errorf("%s: %w", t.shown(dir, name), err)
 		}

@@ -19,10 +19,16 @@ func forObjects(c *cli.Context) error {
 		return errors.New("name what to make for the object: btfgen --for prog.bpf.o min.btf for BTF to ship with it, slim.h for a header; btfgen --help tells more")
 	}
 	if len(args) == 1 && len(clangFlags) == 0 && (isDirectory(args[0]) || c.IsSet("kernel") && !c.IsSet("format") && canBeDirectory(args[0])) {
+		if err := forFlags(c, formatBTF); err != nil {
+			return err
+		}
 		return minimalBTF(c, args[0], true)
 	}
 	output, what, err := outputName(args, c.String("format"))
 	if err != nil {
+		return err
+	}
+	if err := forFlags(c, what); err != nil {
 		return err
 	}
 	if len(clangFlags) > 0 && what != formatHeader {
@@ -36,6 +42,19 @@ func forObjects(c *cli.Context) error {
 	default:
 		return fmt.Errorf("%s: --for makes no %s", output, what)
 	}
+}
+
+// forFlags refuses flags that have no effect with --for.
+func forFlags(c *cli.Context, what string) error {
+	switch {
+	case c.IsSet("fields") && what != formatHeader:
+		return errors.New("--fields is for headers: BTF for a program never has more members than it uses; leave it out")
+	case c.IsSet("kernel") && what == formatHeader:
+		return errors.New("--kernel makes the BTF of several kernels: --input names the kernel of a header")
+	case c.Bool("fast") && !c.Bool("verify"):
+		return errors.New("--fast says how to verify: add --verify")
+	}
+	return nil
 }
 
 // isDirectory says whether an output's name is that of a directory, which need

@@ -57,6 +57,9 @@ func header(c *cli.Context) error {
 	if c.IsSet("kernel") {
 		return errors.New("--kernel goes with --for: --input names the kernel of a header")
 	}
+	if err := clangFlagsAlone(c.Args().Slice()); err != nil {
+		return err
+	}
 	output, what, err := outputName(c.Args().Slice(), c.String("format"))
 	if err != nil {
 		return err

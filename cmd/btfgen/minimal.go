@@ -93,9 +93,15 @@ func readObjects(names []string) ([]*core.Object, error) {
 		if slices.Contains(names[:i], name) {
 			continue
 		}
+		if name == "-" {
+			return nil, errors.New("--for -: objects are not read from standard input: name a file")
+		}
 		raw, err := os.ReadFile(name)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("--for: %w", err)
+		}
+		if what := noObject(name, raw); what != "" {
+			return nil, fmt.Errorf("--for %s: %s", name, what)
 		}
 		o, err := core.ReadObject(name, raw)
 		if err != nil {
@@ -113,7 +119,7 @@ func (r *minimalRequest) one(kernel opened, c *cli.Context, output string) error
 		return err
 	}
 	r.console.end()
-	for _, remark := range append(r.typeIDs(), remarks...) {
+	for _, remark := range slices.Concat(r.typeIDs(), r.unrelocated(), remarks) {
 		r.console.say("%s", remark)
 	}
 	switch {
@@ -190,6 +196,17 @@ func (r *minimalRequest) typeIDs() []string {
 		slices.Sort(names)
 		if names = slices.Compact(names); len(names) > 0 {
 			warnings = append(warnings, fmt.Sprintf("warning: %s asks for the kernel's IDs of types (%s), as bpf_core_type_id_kernel and bpf_snprintf_btf do: with minimal BTF it gets others than the kernel's; it needs the whole BTF", printable(o.Name), strings.Join(names[:min(len(names), 5)], ", ")))
+		}
+	}
+	return warnings
+}
+
+// unrelocated warns of objects that need nothing of a kernel's BTF.
+func (r *minimalRequest) unrelocated() []string {
+	var warnings []string
+	for _, o := range r.objects {
+		if !slices.ContainsFunc(o.Relocations, func(r core.Relocation) bool { return r.Kind != core.TypeIDLocal }) {
+			warnings = append(warnings, fmt.Sprintf("warning: %s has no CO-RE relocation that asks for a type of the kernel's: there is none for it in the BTF", printable(o.Name)))
 		}
 	}
 	return warnings

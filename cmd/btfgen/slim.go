@@ -56,7 +56,7 @@ func slimHeader(c *cli.Context, output string, clangFlags []string) error {
 	console := newConsole(c.App.ErrWriter, c.Bool("quiet"))
 	ctx, stop := untilSignal()
 	defer stop()
-	text, note, err := r.make(ctx, console, c.App.Writer)
+	text, remarks, err := r.make(ctx, console, c.App.Writer)
 	console.end()
 	if err != nil {
 		if ctx.Err() != nil {
@@ -67,31 +67,34 @@ func slimHeader(c *cli.Context, output string, clangFlags []string) error {
 	if err := r.deliver(text, console, c.App.Writer); err != nil {
 		return err
 	}
-	if !r.check {
-		console.say("%s", note)
+	for _, remark := range remarks {
+		if !r.check || strings.HasPrefix(remark, "warning: ") {
+			console.say("%s", printable(remark))
+		}
 	}
 	return nil
 }
 
-// make returns the header, and a line that says what has been proven of it.
-func (r slimRequest) make(ctx context.Context, console *console, out io.Writer) (text []byte, note string, err error) {
+// make returns the header, and lines that say what has been proven of it, and
+// what is odd.
+func (r slimRequest) make(ctx context.Context, console *console, out io.Writer) (text []byte, remarks []string, err error) {
 	console.begin("reading the kernel's types")
 	kernel, err := source.Open(r.input, r.modules, r.source)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
 	r.options.Release = kernel.Release
 	full := r.options
 	full.NoProvenance = true
 	plan, err := cgen.NewPlan(kernel.View, nil, full)
 	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", r.origin(), err)
+		return nil, nil, fmt.Errorf("%s: %w", r.origin(), err)
 	}
 	types := newSlimTypes(kernel.View, plan.Index(), r.options, r.fields)
 	if len(r.types) > 0 {
 		set, err := selectTypes(kernel.View, r.types)
 		if err != nil {
-			return nil, "", err
+			return nil, nil, err
 		}
 		for id := range set.All() {
 			types.add(plan.Canonical(id))
@@ -99,24 +102,30 @@ func (r slimRequest) make(ctx context.Context, console *console, out io.Writer) 
 		}
 	}
 	var sources, objects []string
-	for _, path := range r.programs {
-		isObject, err := isELF(path)
-		if err != nil {
-			return nil, "", err
+	for i, path := range r.programs {
+		if slices.Contains(r.programs[:i], path) {
+			continue
 		}
-		if isObject {
+		what, err := identifyProgram(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		if what == objectFile {
 			objects = append(objects, path)
 		} else {
 			sources = append(sources, path)
 		}
 	}
+	if err := checkClangFlags(r.flags); err != nil {
+		return nil, nil, err
+	}
 	if len(sources) == 0 && len(r.flags) > 0 {
-		return nil, "", fmt.Errorf("%q are flags for clang, which compiles C programs, and --for names objects only", r.flags)
+		return nil, nil, fmt.Errorf("%q are flags for clang, which compiles C programs, and --for names objects only", r.flags)
 	}
 	var notes []string
 	lacking, err := r.addObjects(types, objects)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, err
 	}
 	if lacking != "" {
 		notes = append(notes, lacking)
@@ -124,47 +133,40 @@ func (r slimRequest) make(ctx context.Context, console *console, out io.Writer) 
 	if len(sources) > 0 {
 		whole, err := plan.Print()
 		if err != nil {
-			return nil, "", fmt.Errorf("%s: %w", r.origin(), err)
+			return nil, nil, fmt.Errorf("%s: %w", r.origin(), err)
 		}
 		var proof string
-		if text, proof, err = r.fromSources(ctx, console, types, plan, whole, sources); err != nil {
-			return nil, "", err
+		if text, proof, remarks, err = r.fromSources(ctx, console, types, plan, whole, sources); err != nil {
+			return nil, nil, err
 		}
 		notes = append(notes, proof)
 	} else if text, err = types.text(); err != nil {
-		return nil, "", fmt.Errorf("%s: %w", r.origin(), err)
+		return nil, nil, fmt.Errorf("%s: %w", r.origin(), err)
 	}
-	if r.verify || len(objects) > 0 {
+	if len(types.roots) > 0 && (r.verify || len(objects) > 0) {
 		proof, err := r.prove(console, text, types, out)
 		if err != nil {
-			return nil, "", err
+			return nil, nil, err
 		}
 		if len(sources) == 0 {
 			notes = append(notes, proof)
 		}
 	}
-	return text, r.output + ": " + strings.Join(notes, "; "), nil
+	if len(types.roots) == 0 {
+		remarks = append(remarks, fmt.Sprintf("warning: %s: %s no type of the kernel's, and the header declares none", r.output, uses(r.programs)))
+	}
+	if len(notes) > 0 {
+		remarks = append([]string{r.output + ": " + strings.Join(notes, "; ")}, remarks...)
+	}
+	return text, remarks, nil
 }
 
-// isELF tells objects from source files, by content.
-func isELF(path string) (bool, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return false, fmt.Errorf("--for: %w", err)
+// uses is the start of a sentence about what programs use.
+func uses(programs []string) string {
+	if len(programs) == 1 {
+		return programs[0] + " uses"
 	}
-	defer f.Close()
-	head := make([]byte, 4)
-	n, err := io.ReadFull(f, head)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return false, fmt.Errorf("--for: %w", err)
-	}
-	if bytes.Equal(head[:n], []byte("\x7fELF")) {
-		return true, nil
-	}
-	if filepath.Ext(path) == ".o" {
-		return false, fmt.Errorf("--for %s: it is no ELF file, and so no BPF object", path)
-	}
-	return false, nil
+	return fmt.Sprintf("the %d programs use", len(programs))
 }
 
 // addObjects adds what objects need: the types of the kernel's that they mention,
@@ -219,36 +221,35 @@ func (s *slimTypes) reach(id btfdump.TypeID, path []string) (member btfdump.Type
 
 // fromSources returns the header with which all source files compile to what
 // they are with all types.
-func (r slimRequest) fromSources(ctx context.Context, console *console, types *slimTypes, plan *cgen.Plan, whole []byte, sources []string) (text []byte, note string, err error) {
+func (r slimRequest) fromSources(ctx context.Context, console *console, types *slimTypes, plan *cgen.Plan, whole []byte, sources []string) (text []byte, proof string, remarks []string, err error) {
 	dir, err := os.MkdirTemp("", "btfgen-slim-")
 	if err != nil {
-		return nil, "", err
+		return nil, "", nil, err
 	}
 	defer os.RemoveAll(dir)
 	compiler, err := verify.NewCompiler(ctx, strings.Join(r.compilers[:min(1, len(r.compilers))], ""))
 	if err != nil {
-		return nil, "", err
+		return nil, "", nil, err
 	}
-	flags := slices.Clone(r.flags)
-	// libbpf's bpf_tracing.h wants to know whose registers it is about.
-	if arch := plan.Arch(); arch != "" && !slices.ContainsFunc(flags, func(f string) bool { return strings.Contains(f, "__TARGET_ARCH_") }) {
-		flags = append([]string{"-D__TARGET_ARCH_" + arch}, flags...)
-	}
-	names := []string{vmlinuxName}
-	if base := filepath.Base(r.output); base != vmlinuxName && r.output != "-" {
-		names = append(names, base)
+	output := r.output
+	if output == "-" {
+		output = ""
 	}
 	target := map[bool]string{false: "bpfel", true: "bpfeb"}[isBigEndian(types.view)]
 	var programs []*slimProgram
 	for i, path := range sources {
-		p := &slimProgram{path: path, compiler: compiler, target: target, flags: flags, dir: filepath.Join(dir, fmt.Sprint(i)), names: names}
+		p := &slimProgram{path: path, output: output, compiler: compiler, target: target, arch: plan.Arch(), flags: r.flags, dir: filepath.Join(dir, fmt.Sprint(i))}
 		console.begin("compiling " + path + " with all types")
-		if err := p.compileReference(ctx, whole, types); err != nil {
-			return nil, "", err
+		odd, err := r.reference(ctx, p, whole, types)
+		if err != nil {
+			return nil, "", nil, err
+		}
+		for _, text := range odd {
+			remarks = append(remarks, fmt.Sprintf("warning: %s: %s", path, text))
 		}
 		needs, err := p.needs(types, false)
 		if err != nil {
-			return nil, "", err
+			return nil, "", nil, err
 		}
 		types.addNeeds(needs)
 		programs = append(programs, p)
@@ -263,7 +264,7 @@ func (r slimRequest) fromSources(ctx context.Context, console *console, types *s
 				console.begin(fmt.Sprintf("compiling %s with the slim header, round %d", p.path, p.rounds+1))
 				done, with, err := p.try(ctx, types)
 				if err != nil {
-					return nil, "", err
+					return nil, "", nil, err
 				}
 				if done {
 					if bytes.Equal(text, with) {
@@ -275,7 +276,7 @@ func (r slimRequest) fromSources(ctx context.Context, console *console, types *s
 					break
 				}
 				if p.rounds >= maxRounds {
-					return nil, "", fmt.Errorf("%s still lacks something after %d rounds; nothing was written; please report this as a bug of btfgen", p.path, maxRounds)
+					return nil, "", nil, fmt.Errorf("%s still lacks something after %d rounds; nothing was written; please report this as a bug of btfgen", p.path, maxRounds)
 				}
 			}
 			rounds = max(rounds, p.rounds)
@@ -284,12 +285,58 @@ func (r slimRequest) fromSources(ctx context.Context, console *console, types *s
 			}
 		}
 	}
+	var same []string
+	for _, what := range []string{"instructions", "data", "relocations"} {
+		if slices.ContainsFunc(programs, func(p *slimProgram) bool { return slices.Contains(p.compared, what) }) {
+			same = append(same, what)
+		}
+	}
 	subject := strings.Join(sources, ", ") + " has"
 	if len(sources) > 1 {
 		subject = count(len(sources), "program") + " have"
 	}
-	return text, fmt.Sprintf("%s the same instructions and relocations as with the header of all types, which has %s bytes (%s, %s)",
-		subject, thousands(len(whole)), compiler.Name(), count(rounds, "round")), nil
+	for _, p := range programs {
+		if note := p.header.note(p.path); note != "" {
+			remarks = append(remarks, r.output+": "+note)
+		}
+	}
+	return text, fmt.Sprintf("%s the same %s as with the header of all types, which has %s bytes (%s, %s)",
+		subject, listed(same), thousands(len(whole)), compiler.Name(), count(rounds, "round")), remarks, nil
+}
+
+// reference compiles a program with all types, and returns what is odd about it.
+func (r slimRequest) reference(ctx context.Context, p *slimProgram, whole []byte, types *slimTypes) (odd []string, err error) {
+	result, err := p.compileReference(ctx, whole)
+	if err != nil {
+		return nil, err
+	}
+	other := p.otherArch()
+	if other == "" {
+		if result.Failed {
+			return nil, r.doesNotCompile(ctx, p, result, types)
+		}
+		return p.describe()
+	}
+	mismatch := fmt.Sprintf("the flags say %s%s, and the kernel is one for %s", targetArch, other, p.arch)
+	if other == p.ownArch {
+		mismatch = fmt.Sprintf("the program defines __TARGET_ARCH_%s, and the kernel is one for %s", other, p.arch)
+	}
+	if !result.Failed {
+		odd, err := p.describe()
+		return append(odd, mismatch), err
+	}
+	// Registers have other names: is it that alone?
+	with, ok := result, false
+	if len(targetArchs(p.flags)) > 0 {
+		with, ok, err = p.compilesForArch(ctx)
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case ok:
+		return nil, fmt.Errorf("%s does not compile with all types of the kernel, since %s: say %s%s, or name a kernel for %s with -i", p.path, mismatch, targetArch, p.arch, other)
+	}
+	return nil, fmt.Errorf("%w\n%s", r.doesNotCompile(ctx, p, with, types), mismatch)
 }
 
 // prove has the header verified. Without a compiler nothing can be proven of a

@@ -193,21 +193,6 @@ func (s *slimTypes) addWords(line string, level certainty) (isNew bool) {
 	return isNew
 }
 
-// macroHint is what to say of names that are unknown even with all types: those
-// written like macros are such, for BTF has none.
-func macroHint(s *slimTypes, diagnostics []verify.Diagnostic) string {
-	for _, d := range diagnostics {
-		m := undeclared().FindStringSubmatch(d.Text)
-		if m == nil || s.index.Ordinary[m[1]] != 0 {
-			continue
-		}
-		if strings.ToUpper(m[1]) == m[1] {
-			return "\n" + m[1] + " looks like a macro, and BTF has none: define it in the program, or include a header that does"
-		}
-	}
-	return ""
-}
-
 // onDemand compiles a pattern when it is first used: most runs of btfgen use none.
 func onDemand(pattern string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })

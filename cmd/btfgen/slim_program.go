@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
+	"debug/elf"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,8 +34,8 @@ import (
 // needs no trust: in the end the program, compiled with the slim header, has to
 // be the same as with all types, down to the last instruction.
 //
-// The program finds the header under the name that it includes, whichever file
-// there is now (see [slimProgram.locate]).
+// The program finds the header where the output will be, or under the name that
+// it includes: see slim_place.go.
 
 // maxRounds is how often a program is compiled at most before btfgen gives up.
 // Each round adds something; most programs need 3 to 6.
@@ -42,212 +44,131 @@ const maxRounds = 24
 // A slimProgram is a source file that needs a header.
 type slimProgram struct {
 	path     string
+	output   string // the file that the header is for, "" for standard output
 	compiler *verify.Compiler
 	target   string
+	arch     string   // the kernel's, as __TARGET_ARCH_ takes it; "" if not known
+	ownArch  string   // that the program itself defines, "" if it leaves that to the flags
 	flags    []string // the user's
 	dir      string   // temporary
-	names    []string // under which the header is offered
-	overlay  string   // a file that puts the header in the place of others; "" if it takes none
+	header   headerPlace
 
-	reference []byte // the object with all types
+	reference []byte   // the object with all types
+	compared  []string // what the object has of instructions, data and relocations
 	known     map[string]bool
 	rounds    int
 }
 
-func (p *slimProgram) headerPath() string { return filepath.Join(p.dir, "include", p.names[0]) }
+func (p *slimProgram) headerPath() string  { return filepath.Join(p.dir, "header.h") }
+func (p *slimProgram) overlayPath() string { return filepath.Join(p.dir, "overlay.yaml") }
 
 // isHeader recognises the generated header among the files of diagnostics.
-func (p *slimProgram) isHeader(path string) bool {
-	return slices.Contains(p.names, filepath.Base(path))
-}
+func (p *slimProgram) isHeader(path string) bool { return path != "" && p.header.isAt(path) }
 
 // offer writes the header to where the program finds it.
 func (p *slimProgram) offer(text []byte) error {
-	for _, name := range p.names {
-		if err := os.WriteFile(filepath.Join(p.dir, "include", name), text, 0o600); err != nil {
-			return err
-		}
-	}
-	return nil
+	return os.WriteFile(p.headerPath(), text, 0o600)
 }
 
 // run runs the compiler on the program.
 func (p *slimProgram) run(ctx context.Context, what ...string) (verify.Compiled, error) {
-	args := []string{"-g", "-O2", "-target", p.target, "-I", filepath.Join(p.dir, "include")}
-	if p.overlay != "" {
-		args = append(args, "-ivfsoverlay", p.overlay)
+	args := []string{"-g", "-O2", "-target", p.target, "-ivfsoverlay", p.overlayPath(), "-idirafter", p.header.after}
+	// libbpf's bpf_tracing.h wants to know whose registers it is about.
+	if p.arch != "" && p.ownArch == "" && len(targetArchs(p.flags)) == 0 {
+		args = append(args, targetArch+p.arch)
 	}
-	args = append(append(args, p.flags...), what...)
+	args = append(args, p.flags...)
+	// What is read of clang's messages is in this form, whatever the flags say.
+	args = append(args, "-fno-color-diagnostics", "-fno-caret-diagnostics", "-fdiagnostics-format=clang", "-ferror-limit=0", "-Wno-fatal-errors")
+	args = append(args, what...)
 	if filepath.Ext(p.path) != ".c" {
 		args = append(args, "-x", "c")
 	}
-	return p.compiler.Run(ctx, append(args, p.path)...)
+	path := p.path
+	if strings.HasPrefix(path, "-") || strings.HasPrefix(path, "@") {
+		path = "./" + path // for clang, it would be a flag, or a file with flags
+	}
+	return p.compiler.Run(ctx, append(args, path)...)
 }
 
 // compile compiles the program with the header that is offered.
-func (p *slimProgram) compile(ctx context.Context, name string) (object []byte, result verify.Compiled, err error) {
+func (p *slimProgram) compile(ctx context.Context, name string, more ...string) (object []byte, result verify.Compiled, err error) {
 	out := filepath.Join(p.dir, name)
-	result, err = p.run(ctx, "-c", "-o", out)
+	result, err = p.run(ctx, append(more, "-c", "-o", out)...)
 	if err != nil || result.Failed {
 		return nil, result, err
 	}
 	object, err = os.ReadFile(out)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, result, fmt.Errorf("%s: clang makes no object with the flags %q", p.path, p.flags)
+	}
 	return object, result, err
 }
 
-// compileReference compiles the program with all types.
-func (p *slimProgram) compileReference(ctx context.Context, full []byte, types *slimTypes) error {
-	if err := os.MkdirAll(filepath.Join(p.dir, "include"), 0o700); err != nil {
-		return err
+// compileReference compiles the program with all types, and finds out where it
+// has the header.
+func (p *slimProgram) compileReference(ctx context.Context, full []byte) (result verify.Compiled, err error) {
+	if err := os.MkdirAll(p.dir, 0o700); err != nil {
+		return result, err
 	}
 	if err := p.offer(full); err != nil {
-		return err
+		return result, err
 	}
 	if err := p.locate(ctx); err != nil {
-		return err
+		return result, err
 	}
-	object, result, err := p.compile(ctx, "full.o")
+	includes := filepath.Join(p.dir, "includes")
+	object, result, err := p.compile(ctx, "full.o", "-MD", "-MT", "x", "-MF", includes)
+	if err != nil || result.Failed {
+		return result, err
+	}
+	rule, err := os.ReadFile(includes)
 	if err != nil {
-		return err
+		return result, err
 	}
-	if result.Failed {
-		return p.doesNotCompile(result, macroHint(types, result.Diagnostics))
+	if !slices.ContainsFunc(dependencies(string(rule)), p.isHeader) {
+		return result, fmt.Errorf("%s does not include the header with the flags %q", p.path, p.flags)
 	}
 	p.known = make(map[string]bool)
 	for _, d := range result.Diagnostics {
 		p.known[d.Text] = true
 	}
 	p.reference = object
-	return nil
+	return result, nil
 }
 
-// doesNotCompile is the error for a program that does not compile with all types
-// of the kernel.
-func (p *slimProgram) doesNotCompile(result verify.Compiled, hint string) error {
-	var lines []string
-	for _, d := range result.Diagnostics {
-		if !d.Warning {
-			lines = append(lines, "   "+printable(d.String()))
-		}
-	}
-	if len(lines) == 0 {
-		lines = append(lines, "   "+printable(strings.TrimSpace(result.Messages)))
-	}
-	if more := len(lines) - maxDiagnostics; more > 0 {
-		lines = append(lines[:maxDiagnostics], fmt.Sprintf("   ... and %d more", more))
-	}
-	if !slices.ContainsFunc(p.flags, func(flag string) bool { return strings.HasPrefix(flag, "-I") }) {
-		hint += "\nflags for clang go behind \"--\", as in: btfgen --for prog.bpf.c slim.h -- -I include"
-	}
-	return fmt.Errorf("%s does not compile with %s, with all types of the kernel:\n%s%s", p.path, p.compiler.Name(), strings.Join(lines, "\n"), hint)
-}
-
-// maxDiagnostics is how many errors of a program are shown.
-const maxDiagnostics = 20
-
-// locate finds out which file the program includes as the kernel's header, and
-// puts the generated one in its place: vmlinux.h is one by its name, wherever it
-// is; a file called as the output is, unless the program has a vmlinux.h too and
-// the other file is none (a header that bpftool or btfgen wrote defines
-// __VMLINUX_H__). Files that the program finds nowhere it finds in the first
-// directory of -I, which has the generated ones.
-func (p *slimProgram) locate(ctx context.Context) error {
-	result, err := p.run(ctx, "-M", "-MT", "x")
+// describe finds out what the object has that can be compared, nothing being no
+// proof, and returns what is odd about it.
+func (p *slimProgram) describe() (odd []string, err error) {
+	f, err := elf.NewFile(bytes.NewReader(p.reference))
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("%s: clang makes no object with the flags %q", p.path, p.flags)
 	}
-	if result.Failed {
-		return p.doesNotCompile(result, "")
+	isEmpty := !slices.ContainsFunc(f.Sections, func(s *elf.Section) bool {
+		return s.Flags&elf.SHF_ALLOC != 0 && s.Size > 0 && s.Name != "license" && s.Name != ".eh_frame" && s.Name != ".llvm_addrsig"
+	})
+	if isEmpty && f.Machine == elf.EM_BPF {
+		return nil, fmt.Errorf("%s compiles to an object without functions, maps and data: there is nothing in it that a header could be for, or be proven by", p.path)
 	}
-	var found []string
-	includes := make(map[string]bool) // by base name
-	for _, path := range dependencies(string(result.Stdout)) {
-		if p.isHeader(path) {
-			found = append(found, path)
-			includes[filepath.Base(path)] = true
+	object, err := core.ReadObject(p.path, p.reference)
+	if err != nil {
+		return nil, fmt.Errorf("%w (clang's flags were %q)", err, p.flags)
+	}
+	add := func(what string, has bool) {
+		if has {
+			p.compared = append(p.compared, what)
 		}
 	}
-	if len(found) == 0 {
-		return fmt.Errorf("%s includes no %s: it must include the header that is to be made", p.path, strings.Join(p.names, " and no "))
-	}
-	own := filepath.Join(p.dir, "include")
-	replaced := make(map[string]string)
-	for _, path := range found {
-		if filepath.Dir(path) == own {
-			continue
-		}
-		if base := filepath.Base(path); base != vmlinuxName && includes[vmlinuxName] {
-			text, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			if !strings.Contains(string(text), "__VMLINUX_H__") {
-				continue
-			}
-		}
-		if path, err = filepath.Abs(path); err != nil {
-			return err
-		}
-		replaced[path] = p.headerPath()
-	}
-	if len(replaced) == 0 {
-		return nil
-	}
-	p.overlay = filepath.Join(p.dir, "overlay.yaml")
-	return os.WriteFile(p.overlay, overlay(replaced), 0o600)
-}
-
-// vmlinuxName is what programs call the kernel's header.
-const vmlinuxName = "vmlinux.h"
-
-// overlay describes files that take the place of others, as clang's -ivfsoverlay
-// reads it.
-func overlay(replaced map[string]string) []byte {
-	type entry struct {
-		Name     string  `json:"name"`
-		Type     string  `json:"type"`
-		External string  `json:"external-contents,omitempty"`
-		Contents []entry `json:"contents,omitempty"`
-	}
-	var roots []entry
-	for path, with := range replaced {
-		file := entry{Name: filepath.Base(path), Type: "file", External: with}
-		roots = append(roots, entry{Name: filepath.Dir(path), Type: "directory", Contents: []entry{file}})
-	}
-	text, _ := json.Marshal(map[string]any{"version": 0, "roots": roots}) // strings and a number: it can't fail
-	return text
-}
-
-// dependencies reads the files of a rule that clang -M wrote for make.
-func dependencies(rule string) []string {
-	_, rule, _ = strings.Cut(rule, ":")
-	var files []string
-	var file strings.Builder
-	end := func() {
-		if file.Len() > 0 {
-			files = append(files, file.String())
-			file.Reset()
+	add("instructions", len(object.Functions) > 0)
+	add("data", len(object.Functions) == 0) // of programs with functions, it goes without saying
+	add("relocations", len(object.Relocations) > 0)
+	// An implicit declaration, say, which clang before 16 takes.
+	for _, e := range object.Externs {
+		if e.Kind == core.ExternUnknown {
+			odd = append(odd, fmt.Sprintf("%.100s is used, and is neither defined nor declared as the kernel's: no loader takes that unless it is linked in", e.Name))
 		}
 	}
-	for i := 0; i < len(rule); i++ {
-		switch c := rule[i]; {
-		case c == '\\' && i+1 < len(rule) && rule[i+1] == '\n':
-			end()
-			i++
-		case c == '\\' && i+1 < len(rule) && strings.IndexByte(" #\\", rule[i+1]) >= 0:
-			i++
-			file.WriteByte(rule[i])
-		case c == '$' && i+1 < len(rule) && rule[i+1] == '$':
-			i++
-			file.WriteByte('$')
-		case c == ' ' || c == '\n':
-			end()
-		default:
-			file.WriteByte(c)
-		}
-	}
-	end()
-	return files
+	return odd, nil
 }
 
 // errNotSame says that a program is another with the slim header.
@@ -330,15 +251,20 @@ func (p *slimProgram) sourceLine(d verify.Diagnostic) string {
 	if d.File == "" || p.isHeader(d.File) {
 		return ""
 	}
-	text, err := os.ReadFile(d.File)
+	return lineOf(d.File, d.Line)
+}
+
+// lineOf returns a line of a file, "" if it has none of that number.
+func lineOf(file string, line int) string {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return ""
 	}
-	lines := strings.SplitN(string(text), "\n", d.Line+1)
-	if d.Line < 1 || d.Line > len(lines) {
+	lines := strings.SplitN(string(text), "\n", line+1)
+	if line < 1 || line > len(lines) {
 		return ""
 	}
-	return lines[d.Line-1]
+	return lines[line-1]
 }
 
 func isBigEndian(v *btfdump.View) bool { return v.ByteOrder().String() == "BigEndian" }

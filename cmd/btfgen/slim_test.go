@@ -243,3 +243,57 @@ func TestSlimKernels(t *testing.T) {
 		})
 	}
 }
+
+// The architecture that a program is compiled for, where it is not the kernel's:
+// one sentence if that alone is wrong, and a warning if the program compiles.
+func TestSlimArchitectures(t *testing.T) {
+	dir := t.TempDir()
+	in := func(name string) string { return filepath.Join(dir, name) }
+	const registers = `#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+SEC("kprobe/x") int f(struct pt_regs *ctx) { return PT_REGS_PARM1(ctx); }
+`
+	for name, text := range map[string][]byte{
+		"x86.btf":       btftest.Corpus(t, "amd64-7.2-cloud"),
+		"arm64.btf":     btftest.Corpus(t, "arm64-6.1-cloud"),
+		"s390.btf":      btftest.Corpus(t, "s390x-6.12"),
+		"regs.bpf.c":    []byte(registers),
+		"wrong.bpf.c":   []byte(registers + "int g(void *c) { return wrong; }\n"),
+		"none.bpf.c":    []byte("#include \"vmlinux.h\"\nint f(struct task_struct *t) { return t->pid; }\n"),
+		"defines.bpf.c": []byte("#define __TARGET_ARCH_arm64\n" + registers),
+	} {
+		if err := os.WriteFile(in(name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct {
+		kernel, program string
+		flags           []string
+		code            int
+		want, not       string // patterns
+	}{
+		{"x86", "regs", nil, 0, `has the same instructions`, `warning`},
+		{"x86", "regs", []string{"-D__TARGET_ARCH_x86"}, 0, `has the same instructions`, `warning`},
+		{"x86", "regs", []string{"-D__TARGET_ARCH_arm64"}, 2, `^btfgen: \S+regs.bpf.c does not compile with all types of the kernel, since the flags say -D__TARGET_ARCH_arm64, and the kernel is one for x86: say -D__TARGET_ARCH_x86, or name a kernel for arm64 with -i\n$`, ""},
+		{"x86", "regs", []string{"-D", "__TARGET_ARCH_arm64=1"}, 2, `since the flags say -D__TARGET_ARCH_arm64, and the kernel is one for x86`, "error:"},
+		{"arm64", "regs", []string{"-D__TARGET_ARCH_x86"}, 2, `since the flags say -D__TARGET_ARCH_x86, and the kernel is one for arm64`, "error:"},
+		{"s390", "regs", []string{"-D__TARGET_ARCH_riscv"}, 2, `since the flags say -D__TARGET_ARCH_riscv, and the kernel is one for s390`, "error:"},
+		{"x86", "wrong", []string{"-D__TARGET_ARCH_arm64"}, 2, `undeclared identifier 'wrong'\n(?:.*\n)*the flags say -D__TARGET_ARCH_arm64, and the kernel is one for x86\n$`, "user_pt_regs"},
+		{"x86", "none", []string{"-D__TARGET_ARCH_arm64"}, 0, `warning: \S+none.bpf.c: the flags say -D__TARGET_ARCH_arm64, and the kernel is one for x86\n`, ""},
+		{"x86", "defines", nil, 2, `error: (?:.*\n)*the program defines __TARGET_ARCH_arm64, and the kernel is one for x86\n$`, ""},
+		{"arm64", "defines", nil, 0, `has the same instructions`, `warning`},
+	} {
+		t.Run(strings.Join(append(test.flags, test.kernel, test.program), " "), func(t *testing.T) {
+			t.Parallel()
+			var stderr bytes.Buffer
+			args := append([]string{"-i", in(test.kernel + ".btf"), "--clang", clangtest.Newest(t).Name, "--for", in(test.program + ".bpf.c"), filepath.Join(t.TempDir(), "vmlinux.h"), "--"}, test.flags...)
+			if code := run(args, nil, &stderr, &stderr); code != test.code {
+				t.Errorf("exit code %d, want %d", code, test.code)
+			}
+			if !regexp.MustCompile(test.want).MatchString(stderr.String()) || test.not != "" && regexp.MustCompile(test.not).MatchString(stderr.String()) {
+				t.Errorf("%s\nwant %q, and not %q", &stderr, test.want, test.not)
+			}
+		})
+	}
+}

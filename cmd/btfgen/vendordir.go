@@ -178,7 +178,7 @@ func nameByRelease(outcomes []outcome, directory string) {
 func (r *minimalRequest) report(outcomes []outcome, directory string) error {
 	var made, failed, skipped, changed, size int
 	var first, why error
-	for _, remark := range r.typeIDs() {
+	for _, remark := range append(r.typeIDs(), r.unrelocated()...) {
 		r.console.say("%s", remark)
 	}
 	for _, o := range outcomes {
