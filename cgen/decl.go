@@ -63,6 +63,7 @@ func (p *printer) braces(t btfdump.Type) {
 	p.out = append(p.out, '}')
 	switch {
 	case style.is(packed) && style.is(aligned):
+		p.used.packedAligned = true
 		p.text(" __attribute__((packed, aligned(", strconv.Itoa(int(style.align())), ")))")
 	case style.is(packed):
 		p.text(" __attribute__((packed))")
@@ -300,19 +301,25 @@ func (p *printer) bitfields(kind string, width, n uint64) {
 func (p *printer) typedef(t btfdump.Type) {
 	name := p.name(t.ID())
 	std, isStd := standardTypes[t.Name()]
+	var end string
 	switch {
-	case isStd && name == t.Name():
+	case isStd && name != t.Name(): // C's meaning stays available under the plain name
+		p.text("typedef ", std.macro, " ", t.Name(), ";\n")
+	case isStd && std.meaningOf(p.view, t.ID(), name) == longLong:
+		p.used.int64 = p.used.int64 || std.signed
+		p.used.uint64 = p.used.uint64 || !std.signed
+		p.text(map[bool]string{true: unlessInt64Taken, false: unlessUint64Taken}[std.signed])
+		end = "#endif\n"
+	case isStd:
 		p.text("typedef ", std.macro, " ", name, ";\n")
 		return
-	case isStd: // C's meaning stays available under the plain name
-		p.text("typedef ", std.macro, " ", t.Name(), ";\n")
 	case name == "bool":
 		p.text(unlessBool, "typedef _Bool bool;\n#endif\n")
 		return
 	}
 	p.text("typedef ")
 	p.declare(t.Ref(), name)
-	p.text(";\n")
+	p.text(";\n", end)
 	if last := len(p.out) - 3; p.out[last] == '}' || p.view.Type(t.Ref()).Kind().IsRecord() && !p.view.Type(t.Ref()).HasName() {
 		p.text("\n")
 	}

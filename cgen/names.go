@@ -141,18 +141,18 @@ func isReserved(s space, name string) bool {
 }
 
 // isNotStandard reports whether a typedef has the name of one of C's standard
-// headers, but another size or signedness on BPF, as wchar_t does, and a
-// 32-bit kernel's size_t.
+// headers, but is another type on BPF, as wchar_t is, and a 32-bit kernel's
+// size_t.
 func (n *naming) isNotStandard(id btfdump.TypeID, name string) bool {
 	if name != "bool" && !strings.HasSuffix(name, "_t") || n.view.Type(id).Kind() != btfdump.KindTypedef {
 		return false
 	}
-	target := n.view.Type(n.view.Resolve(id))
 	if name == "bool" {
+		target := n.view.Type(n.view.Resolve(id))
 		return target.Kind() != btfdump.KindInt || intSpelling(target) != "_Bool"
 	}
 	std, ok := standardTypes[name]
-	return ok && (target.Kind() != btfdump.KindInt || target.Size() != std.size || target.Signed() != std.signed)
+	return ok && std.meaningOf(n.view, id, name) == notC
 }
 
 // cluster is a set of types of one name that are equal.

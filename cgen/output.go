@@ -76,6 +76,9 @@ func (o *output) note(u *used) {
 	o.used.addressSpaces = o.used.addressSpaces || u.addressSpaces
 	o.used.enumTypes = o.used.enumTypes || u.enumTypes
 	o.used.padding = o.used.padding || u.padding
+	o.used.packedAligned = o.used.packedAligned || u.packedAligned
+	o.used.int64 = o.used.int64 || u.int64
+	o.used.uint64 = o.used.uint64 || u.uint64
 }
 
 // used is what the text of declarations needs of the preamble.
@@ -84,4 +87,6 @@ type used struct {
 	addressSpaces bool
 	enumTypes     bool
 	padding       bool
+	packedAligned bool
+	int64, uint64 bool // the kernel's, which are long long
 }

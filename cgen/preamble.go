@@ -108,10 +108,25 @@ const enumTop = `#if defined(__clang__) || __STDC_VERSION__ >= 202311L
 
 const enumBottom = "#undef " + macroEnumType + "\n#undef " + macroEnumMode + "\n"
 
-// kfuncsTop defines the macros as libbpf's bpf_helpers.h does, to the letter:
-// it defines them again without asking.
-const kfuncsTop = `#ifndef BPF_NO_KFUNC_PROTOTYPES
-#ifndef __ksym
+// packedAlignedTop keeps gcc from warning of members that are aligned to more
+// than the packed record that they stand in: that is where the kernel has them.
+// clang has no such warning.
+const packedAlignedTop = `#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpacked-not-aligned"
+#endif
+
+`
+
+const packedAlignedBottom = `#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+`
+
+// kernelMacros are defined as libbpf's bpf_helpers.h does, to the letter: it
+// defines them again without asking. bpftool's header has them, too, whether it
+// declares kfuncs or not, and programs that declare their own rely on it.
+const kernelMacros = `#ifndef __ksym
 #define __ksym __attribute__((section(".ksyms")))
 #endif
 #ifndef __weak
@@ -126,6 +141,8 @@ const kfuncsTop = `#ifndef BPF_NO_KFUNC_PROTOTYPES
 #endif
 
 `
+
+const kfuncsTop = "#ifndef BPF_NO_KFUNC_PROTOTYPES\n"
 
 const kfuncsBottom = `
 #endif /* BPF_NO_KFUNC_PROTOTYPES */
@@ -146,8 +163,20 @@ func (p *Plan) finish(o *output) []byte {
 	if !p.opts.NoProvenance {
 		top.WriteString(p.provenance(o.digests))
 	}
-	top.WriteString(guardTop + coRETop)
+	top.WriteString(guardTop + coRETop + kernelMacros)
 	bottom := o.used.words.undefine()
+	if o.used.packedAligned {
+		top.WriteString(packedAlignedTop)
+		bottom += packedAlignedBottom
+	}
+	if o.used.int64 {
+		top.WriteString(int64Top)
+		bottom += int64Bottom
+	}
+	if o.used.uint64 {
+		top.WriteString(uint64Top)
+		bottom += uint64Bottom
+	}
 	if o.used.addressSpaces {
 		top.WriteString(addressSpaceTop)
 		bottom += addressSpaceBottom

@@ -66,12 +66,15 @@ func sizedInt(size uint32, signed bool) string {
 }
 
 // floatSpelling returns how a floating-point type is written in C, "" if BPF
-// has none of its size: there, long double is a double.
+// has none of its size. There, long double has 8 bytes, and is still another
+// type than double.
 func floatSpelling(t btfdump.Type) string {
-	switch t.Size() {
-	case 4:
+	switch {
+	case t.Size() == 4:
 		return "float"
-	case 8:
+	case t.Size() == 8 && t.Name() == "long double":
+		return "long double"
+	case t.Size() == 8:
 		return "double"
 	}
 	return ""

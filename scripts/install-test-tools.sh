@@ -41,6 +41,8 @@ need gpg-agent gpg-agent
 # A program that asks libbpf is compiled and linked.
 need gcc cc gcc clang
 [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
+# Another stdint.h than glibc's and the compilers' own.
+compgen -G '/usr/include/*-linux-musl/stdint.h' >/dev/null || missing+=(musl-dev)
 
 report() { # what the tests are going to use
 	local c found=()

@@ -10,12 +10,6 @@
 #define btf_type_tag(x)
 #endif
 
-struct declared;
-struct task_struct {
-	int pid;
-} __co_re;
-
-#ifndef BPF_NO_KFUNC_PROTOTYPES
 #ifndef __ksym
 #define __ksym __attribute__((section(".ksyms")))
 #endif
@@ -30,6 +24,12 @@ struct task_struct {
 #endif
 #endif
 
+struct declared;
+struct task_struct {
+	int pid;
+} __co_re;
+
+#ifndef BPF_NO_KFUNC_PROTOTYPES
 extern __bpf_fastcall void bpf_cast(struct declared *, ...) __weak __ksym;
 extern struct task_struct *bpf_task_acquire(struct task_struct *p) __weak __ksym;
 

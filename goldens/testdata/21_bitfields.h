@@ -10,6 +10,25 @@
 #define btf_type_tag(x)
 #endif
 
+#ifndef __ksym
+#define __ksym __attribute__((section(".ksyms")))
+#endif
+#ifndef __weak
+#define __weak __attribute__((weak))
+#endif
+#ifndef __bpf_fastcall
+#if __has_attribute(bpf_fastcall)
+#define __bpf_fastcall __attribute__((bpf_fastcall))
+#else
+#define __bpf_fastcall
+#endif
+#endif
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpacked-not-aligned"
+#endif
+
 struct across {
 	short unsigned int a: 10;
 	short unsigned int b: 10;
@@ -29,6 +48,9 @@ struct legacy {
 	unsigned int x: 12;
 } __co_re;
 
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 #undef __co_re
 
 #endif /* __VMLINUX_H__ */
