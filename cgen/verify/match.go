@@ -1,14 +1,13 @@
 package verify
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/btfgen/btfgen/btfdump"
 )
 
 // compareAll compares what was read back with the BTF.
-func (c *check) compareAll(fast bool) {
+func (c *check) compareAll() {
 	byEntry := make(map[*entry][]*probe)
 	c.short = true
 	for _, p := range c.probes {
@@ -21,17 +20,17 @@ func (c *check) compareAll(fast bool) {
 	for _, e := range c.names.entries {
 		if len(e.heads) == 0 {
 			if !c.c23 || e.class != classTypedef || e.name != "bool" { // a keyword since C23
-				c.report.Absent = append(c.report.Absent, e.title())
+				c.absent(e.title(), e.ids...)
 			}
 			continue
 		}
-		if e.forward || fast && byEntry[e] == nil {
+		if e.forward || c.fast && byEntry[e] == nil {
 			continue
 		}
 		probes := byEntry[e]
 		if len(probes) == 0 {
 			e.heads = nil // what scan took for declarations are none
-			c.report.Absent = append(c.report.Absent, e.title())
+			c.absent(e.title(), e.ids...)
 			continue
 		}
 		c.settle(e, probes)
@@ -181,7 +180,7 @@ func (c *check) settle(e *entry, probes []*probe) {
 		})
 	}
 	if len(wrong) > 0 {
-		c.report.Absent = append(c.report.Absent, fmt.Sprintf("%s (another of this name is there)", e.title()))
+		c.absent(e.title()+" (another of this name is there)", wrong...)
 	}
 }
 
@@ -257,37 +256,4 @@ func (c *check) causeIn(e *entry, wrongSize map[string]bool) string {
 		return find(c.view.Type(e.ids[0]).Ref(), 1)
 	}
 	return find(e.ids[0], 0)
-}
-
-// count fills in how much was compared.
-func (c *check) count(facts *factSet) {
-	n := &c.report.Counts
-	n.Assertions = len(facts.facts) + len(facts.narrow)
-	for _, e := range c.names.entries {
-		if len(e.heads) == 0 || e.forward {
-			continue
-		}
-		t := c.view.Type(e.ids[0])
-		switch e.class {
-		case classStruct, classUnion:
-			n.Records++
-			n.Members += len(flatten(c.view, t.ID(), c.members))
-			if c.narrow[t.ID()] {
-				c.report.PointerClass++
-			}
-		case classEnum:
-			n.Enums++
-			n.Enumerators += t.NumEnumerators()
-		case classTypedef:
-			n.Typedefs++
-		case classFunction:
-			n.Functions++
-		}
-	}
-	for _, p := range c.probes {
-		if p.view != nil {
-			n.ReadBack++
-			n.Relocations += min(len(p.access), 1)
-		}
-	}
 }
