@@ -85,3 +85,30 @@ func TestTemporaryFilesOfCompiler(t *testing.T) {
 		t.Errorf("the compiler says %q: %v", result.Stdout, err)
 	}
 }
+
+// A compiler is done when it ends: others that keep its output open, or are slow
+// to close it, are neither waited for nor a failure, and nothing that it wrote is
+// lost.
+func TestOutputThatStaysOpen(t *testing.T) {
+	cc := fakeClang(t, "sleep 100 & echo $! >left; head -c 300000 /dev/zero | tr '\\0' x; echo a remark >&2")
+	start := time.Now()
+	stdout, diagnostics, err := cc.compile(context.Background(), "-c", "x.c")
+	if left, err := os.ReadFile(filepath.Join(cc.dir, "left")); err == nil {
+		exec.Command("kill", strings.TrimSpace(string(left))).Run()
+	}
+	if err != nil || len(stdout) != 300000 || len(diagnostics) > 0 {
+		t.Errorf("%d bytes, %v, %v", len(stdout), diagnostics, err)
+	}
+	if took := time.Since(start); took > 60*time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// What a compiler writes is limited while it writes.
+func TestOutputLimit(t *testing.T) {
+	cc := fakeClang(t, "exec yes error: no >&2")
+	_, _, err := cc.compile(context.Background(), "-c", "x.c")
+	if err == nil || !strings.Contains(err.Error(), "reports more than 64 MiB of errors") {
+		t.Errorf("the error is %v", err)
+	}
+}
