@@ -34,8 +34,9 @@
 // declaration are compared by name, without the suffix ___N that tells types of
 // one name apart; if a header has several such names, by which of them stands
 // for which type. Type tags, such as __rcu, are attributes and not compared.
-// Typedefs of C's own headers, such as int64_t, need to be numbers of the same
-// size and sign: they have C's target in every program that includes those.
+// Typedefs of C's own headers, such as int64_t, may stand for the same integer by
+// way of other typedefs. Integers are the same if C says so: long is not long
+// long, though on BPF both have 8 bytes.
 //
 // # Where to change what
 //

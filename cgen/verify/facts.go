@@ -120,9 +120,27 @@ func (c *check) factsOf(e *entry, id btfdump.TypeID, head string) (s factSet) {
 			c.record(&s, e, head, target)
 		} else if size, ok := c.typedefSize(id); ok {
 			s.facts = append(s.facts, fact{expr: "sizeof(const " + name + ")", want: size, entry: e, aspect: AspectSize, show: byteCount})
+			if number, ok := c.number(id); ok {
+				s.facts = append(s.facts, fact{
+					expr: "__builtin_types_compatible_p(const " + name + ", " + number + ")", want: 1, entry: e, aspect: AspectType,
+					show: func(n uint64) string { return []string{"another type", number}[n&1] },
+				})
+			}
 		}
 	}
 	return s
+}
+
+// number returns C's name for what a typedef stands for in the end, if that is
+// an integer which has the same size in C for BPF: of two such names with one
+// size, such as long and long long, only one is right.
+func (c *check) number(id btfdump.TypeID) (name string, ok bool) {
+	t := c.view.Type(c.view.Resolve(id))
+	if t.Kind() != btfdump.KindInt {
+		return "", false
+	}
+	name, ok = canonicalInt(t.Name())
+	return name, ok && intSizes[name] == t.Size()
 }
 
 // record states the size of a record and where its members lie. The record is
