@@ -163,6 +163,14 @@ var mutations = []mutation{
 		mismatch("function bpf_dynptr_size", "", verify.AspectType)}},
 	{what: "kfunc's parameter lost", in: "extern struct task_struct *bpf_task_from_pid(", old: "s32 pid", new: "void", want: []verify.Mismatch{
 		mismatch("function bpf_task_from_pid", "", verify.AspectType)}},
+	{what: "typedef of the other rank", in: "typedef long long int __kernel_loff_t;", old: "long long int", new: "long int", want: []verify.Mismatch{
+		mismatch("typedef __kernel_loff_t", "", verify.AspectType)}},
+	{what: "member of the other rank", in: "struct cpumask {", old: "long unsigned int", new: "long long unsigned int", want: []verify.Mismatch{
+		mismatch("struct cpumask", "bits", verify.AspectType)}},
+	{what: "pointee of the other rank", in: "typedef efi_status_t efi_get_next_variable_t(", old: "long unsigned int *", new: "long long unsigned int *", want: []verify.Mismatch{
+		mismatch("typedef efi_get_next_variable_t", "", verify.AspectType)}},
+	{what: "parameter of the other rank", in: "typedef void (*ftrace_func_t)(", old: "long unsigned int, struct", new: "long long unsigned int, struct", want: []verify.Mismatch{
+		mismatch("typedef ftrace_func_t", "", verify.AspectType)}},
 	{what: "record deleted", in: "struct frag_hdr {", absent: "struct frag_hdr", fast: true},
 	{what: "typedef deleted", in: "typedef void (*btf_trace_workqueue_execute_end)", absent: "typedef btf_trace_workqueue_execute_end", fast: true},
 	{what: "kfunc deleted", in: "extern void bpf_rcu_read_lock(", absent: "function bpf_rcu_read_lock"},

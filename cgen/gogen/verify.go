@@ -30,7 +30,14 @@ type Report struct {
 	Constants     int      `json:"constants"`     // enumerators
 	// Mismatches are sorted. The list is empty, not nil, if the file is right.
 	Mismatches []Mismatch `json:"mismatches"`
+	// Uncompared are the file's struct types whose comments name no type in C and
+	// that no type with such a comment holds, sorted.
+	Uncompared []string `json:"uncompared,omitempty"`
 }
+
+// Holds reports whether nothing in the file is wrong, and there is something in
+// it that could be: at least one type.
+func (r *Report) Holds() bool { return len(r.Mismatches) == 0 && r.Types > 0 }
 
 // A Mismatch is a difference between the Go file and the BTF.
 type Mismatch struct {
@@ -104,6 +111,7 @@ type goRecord struct {
 	fields    map[string]goField // by name in C
 	accessors map[string]goAccessor
 	storage   map[string]int // index of the fields without a member, by name
+	compared  bool
 }
 
 type goField struct {
@@ -338,6 +346,12 @@ func (c *verifier) compare() {
 		c.report.Constants += best.Constants
 		c.report.Mismatches = append(c.report.Mismatches, best.Mismatches...)
 	}
+	for _, name := range sortedKeys(c.structs) {
+		r := c.structs[name]
+		if _, ok := r.typ.Underlying().(*types.Struct); ok && r.cName == "" && !r.compared {
+			c.report.Uncompared = append(c.report.Uncompared, name)
+		}
+	}
 }
 
 func sortedKeys[T any](m map[string]T) []string {
@@ -393,6 +407,7 @@ func (r *Report) wrong(m Mismatch, format string, args ...any) {
 // typ compares one type.
 func (c *verifier) typ(report *Report, r *goRecord, t btfdump.Type, depth int) {
 	report.Types++
+	r.compared = true
 	for _, a := range c.archs {
 		if size := a.sizes.Sizeof(r.typ); size != int64(t.Size()) {
 			report.wrong(Mismatch{Type: r.name, Arch: a.name}, "%d bytes in Go, %d in C", size, t.Size())
@@ -544,7 +559,10 @@ func (c *verifier) enum(report *Report, r *goRecord, t btfdump.Type) {
 		e := t.Enumerator(i)
 		names := c.consts[r.name+" "+e.Name]
 		if len(names) == 0 {
-			continue // an enum without a name may share its constants
+			if t.HasName() { // one without may share its constants
+				report.wrong(Mismatch{Type: r.name, Member: e.Name}, "no constant in Go")
+			}
+			continue
 		}
 		report.Constants++
 		var value constant.Value

@@ -1,14 +1,15 @@
 package verify
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -17,15 +18,9 @@ import (
 // ErrNoClang says that there is no clang to ask, or none that knows BPF.
 var ErrNoClang = errors.New("no clang")
 
-const installHint = `install one (Debian: "apt-get install clang"), or name it with --clang or $CLANG`
-
-// FindClang returns the clang to use when none is named: $CLANG, then clang,
-// then the clang-N with the highest N on the PATH. The error is an
-// [ErrNoClang] that says what to install.
+// FindClang returns the clang to use when none is named: clang, and if there is
+// none the clang-N with the highest N on the PATH. The error is an [ErrNoClang].
 func FindClang() (string, error) {
-	if name := os.Getenv("CLANG"); name != "" {
-		return name, nil
-	}
 	if path, err := exec.LookPath("clang"); err == nil {
 		return path, nil
 	}
@@ -34,7 +29,7 @@ func FindClang() (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("%w found, neither clang nor clang-N: %s", ErrNoClang, installHint)
+	return "", fmt.Errorf("%w found, neither clang nor clang-N", ErrNoClang)
 }
 
 // compileLimit ends a compile that runs away. A whole kernel's header takes
@@ -42,12 +37,17 @@ func FindClang() (string, error) {
 const compileLimit = 5 * time.Minute
 
 // maxDiagnostics bounds what is kept of a compiler's messages, in bytes. One
-// about each fact of a kernel is some 10 MB.
-const maxDiagnostics = 64 << 20
+// about each fact of a kernel is some 10 MB. maxStdout bounds what it prints
+// otherwise: a whole kernel's header, preprocessed, has some 3 MB.
+const (
+	maxDiagnostics = 64 << 20
+	maxStdout      = 256 << 20
+)
 
 // clang is a compiler with the flags that every run has.
 type clang struct {
 	path    string
+	args    []string // that go first: where path is a wrapper such as ccache, the compiler
 	version string
 	flags   []string
 	dir     string        // to run in, and for temporary files
@@ -56,42 +56,36 @@ type clang struct {
 
 var versionPattern = onDemand(`clang version (\S+)`)
 
-// newClang finds a compiler.
-func newClang(name, dir string) (*clang, error) {
+// newClang finds a compiler, or the wrapper that gets args to run one.
+func newClang(name string, args []string, dir string) (*clang, error) {
 	path, err := exec.LookPath(name)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w: %s", ErrNoClang, name, err, installHint)
+		return nil, fmt.Errorf("%w: %s: %w", ErrNoClang, name, err)
 	}
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, err
 	}
-	return &clang{path: path, dir: dir, limit: compileLimit}, nil
+	return &clang{path: path, args: args, dir: dir, limit: compileLimit}, nil
 }
 
 // identify finds out the compiler's version, and whether it is a clang at all.
 func (c *clang) identify(ctx context.Context) error {
-	out, err := c.output(ctx, "--version")
+	out, messages, failed, err := c.run(ctx, "--version")
+	if err == nil && failed {
+		err = fmt.Errorf("it failed: %.400s", messages)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %s --version: %w", ErrNoClang, c.path, err)
 	}
 	m := versionPattern().FindSubmatch(out)
 	if m == nil {
-		return fmt.Errorf("%w: %s --version tells of no clang: %s", ErrNoClang, c.path, installHint)
+		return fmt.Errorf("%w: %s --version tells of no clang", ErrNoClang, c.path)
 	}
 	c.version = string(m[1])
 	return nil
-}
-
-func (c *clang) output(ctx context.Context, args ...string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.limit)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, c.path, args...)
-	cmd.WaitDelay = time.Second
-	out, err := cmd.Output()
-	if ctx.Err() != nil {
-		err = ctx.Err()
-	}
-	return out, err
 }
 
 // A diagnostic is an error that the compiler reports.
@@ -108,7 +102,7 @@ var diagnosticPattern = onDemand(`(?m)^(?:(.+):(\d+):\d+: |)(?:fatal )?error: (.
 func (c *clang) compile(ctx context.Context, args ...string) (stdout []byte, found []diagnostic, err error) {
 	// Warnings are for those who wrote the header; diagnostics are to be one line each.
 	args = append([]string{"-w", "-fno-color-diagnostics", "-fno-caret-diagnostics", "-ferror-limit=0"}, args...)
-	stdout, messages, failed, err := c.run(ctx, append(args, c.flags...)...)
+	stdout, messages, failed, err := c.run(ctx, slices.Concat(args, c.flags)...)
 	if err != nil || !failed {
 		return stdout, nil, err
 	}
@@ -125,56 +119,123 @@ func (c *clang) compile(ctx context.Context, args ...string) (stdout []byte, fou
 // run runs the compiler, and returns what it prints to standard output and to
 // standard error. failed says that it found errors in what it compiles, err that
 // it could not do its work.
+//
+// Both outputs are files. With pipes, the end of the compiler would not be the
+// end of its output: whoever else has them open, such as the server that a
+// wrapper starts, or a machine too busy to read them in time, would have to be
+// waited for, or would make a failure of a success.
 func (c *clang) run(ctx context.Context, args ...string) (stdout []byte, messages string, failed bool, err error) {
+	out, err := newOutput(c.dir, maxStdout)
+	if err != nil {
+		return nil, "", false, err
+	}
+	defer out.close()
+	diagnostics, err := newOutput(c.dir, maxDiagnostics)
+	if err != nil {
+		return nil, "", false, err
+	}
+	defer diagnostics.close()
+
 	limited, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
-	cmd := exec.CommandContext(limited, c.path, args...)
+	cmd := exec.CommandContext(limited, c.path, slices.Concat(c.args, args)...)
 	cmd.Dir = c.dir
 	if c.dir != "" {
 		cmd.Env = append(os.Environ(), "TMPDIR="+c.dir) // where a clang that crashes leaves what it was given
 	}
-	cmd.WaitDelay = time.Second
-	var out bytes.Buffer
-	diagnostics := limitedBuffer{limit: maxDiagnostics}
-	cmd.Stdout, cmd.Stderr = &out, &diagnostics
+	cmd.Stdout, cmd.Stderr = out.file, diagnostics.file
+	stopWatching := watch(cancel, out, diagnostics)
 	err = cmd.Run()
+	stopWatching()
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
 		return nil, "", false, ctx.Err()
+	case diagnostics.full():
+		return nil, "", false, fmt.Errorf("%s reports more than %d MiB of errors", c.path, maxDiagnostics>>20)
+	case out.full():
+		return nil, "", false, fmt.Errorf("%s prints more than %d MiB", c.path, maxStdout>>20)
 	case limited.Err() != nil:
 		return nil, "", false, fmt.Errorf("%s did not end within %v, and was stopped", c.path, c.limit)
-	case diagnostics.full:
-		return nil, "", false, fmt.Errorf("%s reports more than %d MiB of errors", c.path, maxDiagnostics>>20)
-	case err == nil:
-		return out.Bytes(), diagnostics.String(), false, nil
-	case !errors.As(err, &exit):
+	case err != nil && !errors.As(err, &exit):
 		return nil, "", false, fmt.Errorf("%s: %w", c.path, err)
+	}
+	said, e := diagnostics.read()
+	if e == nil {
+		stdout, e = out.read()
+	}
+	messages = string(said)
+	switch {
+	case e != nil:
+		return nil, "", false, e
+	case err == nil:
+		return stdout, messages, false, nil
 	case exit.ExitCode() < 0: // a signal
-		return nil, "", false, fmt.Errorf("%s: %w: %.400s", c.path, err, diagnostics.String())
+		return nil, "", false, fmt.Errorf("%s: %w: %.400s", c.path, err, messages)
 	}
-	messages = diagnostics.String()
 	if m := noTargetPattern().FindString(messages); m != "" {
-		return nil, "", false, fmt.Errorf("%w for this target: %s was built without it (%s): %s", ErrNoClang, c.path, m, installHint)
+		return nil, "", false, fmt.Errorf("%w for this target: %s was built without it (%s)", ErrNoClang, c.path, m)
 	}
-	return out.Bytes(), messages, true, nil
+	return stdout, messages, true, nil
 }
 
 var noTargetPattern = onDemand(`(?m)unable to create target.*$`)
 
-// limitedBuffer keeps the first bytes of what is written to it.
-type limitedBuffer struct {
-	bytes.Buffer
-	limit int
-	full  bool
+// output is a file that a program writes to.
+type output struct {
+	file  *os.File
+	limit int64 // bytes
 }
 
-func (b *limitedBuffer) Write(p []byte) (int, error) {
-	if b.Len()+len(p) > b.limit {
-		b.full = true
-		return len(p), nil
+func newOutput(dir string, limit int64) (*output, error) {
+	file, err := os.CreateTemp(dir, "btfgen-output-")
+	if err != nil {
+		return nil, err
 	}
-	return b.Buffer.Write(p)
+	// Where the system lets an open file be removed, not even a kill leaves it.
+	os.Remove(file.Name())
+	return &output{file, limit}, nil
+}
+
+func (o *output) size() int64 {
+	info, err := o.file.Stat()
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+func (o *output) full() bool { return o.size() > o.limit }
+
+func (o *output) read() ([]byte, error) {
+	return io.ReadAll(io.NewSectionReader(o.file, 0, o.limit))
+}
+
+func (o *output) close() {
+	o.file.Close()
+	os.Remove(o.file.Name())
+}
+
+// watch ends a program when it has written more than it may, until the function
+// that it returns is called.
+func watch(end func(), outputs ...*output) (stop func()) {
+	done := make(chan struct{})
+	go func() {
+		ticker := time.NewTicker(50 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-ticker.C:
+				if slices.ContainsFunc(outputs, (*output).full) {
+					end()
+					return
+				}
+			}
+		}
+	}()
+	return func() { close(done) }
 }
 
 // write puts a source file where the compiler runs.

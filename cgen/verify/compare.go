@@ -341,7 +341,7 @@ func (c *comparer) sameBase(a, b btfdump.Type, depth int) bool {
 	case btfdump.KindInt:
 		return b.Kind() == btfdump.KindInt && sameInt(a, b)
 	case btfdump.KindFloat:
-		return b.Kind() == btfdump.KindFloat && a.Size() == b.Size()
+		return b.Kind() == btfdump.KindFloat && sameFloat(a, b)
 	}
 	return false // of a kind that this version does not know
 }

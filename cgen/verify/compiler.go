@@ -11,15 +11,16 @@ import (
 type Compiler struct{ cc *clang }
 
 // NewCompiler finds a clang, by its path or a name to be looked up on the PATH.
-// "" stands for that of [FindClang]. The error is an [ErrNoClang].
-func NewCompiler(ctx context.Context, name string) (*Compiler, error) {
+// "" stands for that of [FindClang]. Where the name is that of a wrapper, args
+// are what it gets first, as in "ccache", "clang". The error is an [ErrNoClang].
+func NewCompiler(ctx context.Context, name string, args ...string) (*Compiler, error) {
 	if name == "" {
 		var err error
 		if name, err = FindClang(); err != nil {
 			return nil, err
 		}
 	}
-	cc, err := newClang(name, "")
+	cc, err := newClang(name, args, "")
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,18 @@ func sameInt(a, b btfdump.Type) bool {
 	return a.Signed() == b.Signed() && isBool(a) == isBool(b)
 }
 
+// sameFloat compares numbers with a point: by C's name for them where the BTF has
+// one that means the same number of bytes on BPF, and by size where not, as for a
+// long double of 16 bytes.
+func sameFloat(a, b btfdump.Type) bool {
+	if a.Size() != b.Size() {
+		return false
+	}
+	return floatSizes[a.Name()] != a.Size() || floatSizes[b.Name()] != b.Size() || a.Name() == b.Name()
+}
+
+var floatSizes = map[string]uint32{"float": 4, "double": 8, "long double": 8}
+
 // intSizes are the sizes in bytes that BPF gives to C's integers.
 var intSizes = map[string]uint32{
 	"_Bool": 1, "char": 1, "signed char": 1, "unsigned char": 1,

@@ -7,13 +7,16 @@
 //
 // # How it works
 //
-// The header is preprocessed and scanned for the names that it declares
-// (scan.go); these are brought together with the names of the BTF, of which
-// several types may share one (names.go). Two things follow beside each other:
+// The header is preprocessed, and what is asked of the compiler stands behind
+// what comes out, so that the header can't answer for itself (unit.go). It is
+// scanned for the names that it declares (scan.go); these are brought together
+// with the names of the BTF, of which several types may share one (names.go).
+// Those of which scan sees nothing are declared anew, which shows that they are
+// absent (uncover.go). Two things follow beside each other:
 //
 //   - Sizes, offsets and values become constants, some 100,000 for a kernel,
-//     which clang computes in a second and which are read from the object; or
-//     static assertions, if the header lacks a name that these take (facts.go).
+//     which clang computes in a second and which are read from the object
+//     (facts.go, values.go).
 //   - A pointer to each named type makes clang write the type as BTF, the only
 //     way to see bitfields, types of members, targets of typedefs and
 //     prototypes; and an access to a member shows whether CO-RE relocates it
@@ -31,8 +34,9 @@
 // declaration are compared by name, without the suffix ___N that tells types of
 // one name apart; if a header has several such names, by which of them stands
 // for which type. Type tags, such as __rcu, are attributes and not compared.
-// Typedefs of C's own headers, such as int64_t, need to be numbers of the same
-// size and sign: they have C's target in every program that includes those.
+// Typedefs of C's own headers, such as int64_t, may stand for the same integer by
+// way of other typedefs. Integers are the same if C says so: long is not long
+// long, though on BPF both have 8 bytes.
 //
 // # Where to change what
 //

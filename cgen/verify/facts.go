@@ -1,14 +1,8 @@
 package verify
 
 import (
-	"context"
-	"debug/elf"
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -31,10 +25,6 @@ func (f *fact) typeTitle() string {
 		return f.entry.title()
 	}
 	return f.title
-}
-
-func (f *fact) assertion() string {
-	return "_Static_assert((" + f.expr + ") == " + strconv.FormatUint(f.want, 10) + "ull, \"\");"
 }
 
 // factSet is what can be asserted about a header, and what can be told of it
@@ -62,6 +52,10 @@ func (c *check) collectFacts() *factSet {
 			s.unsettled[e] = true
 			continue
 		}
+		if e.class == classEnum && c.uncovered[entryKey{e.class, e.name}] {
+			s.unsettled[e] = true // its enumerators are not known
+			continue
+		}
 		first := c.factsOf(e, e.ids[0], e.heads[0])
 		for _, id := range e.ids[1:] {
 			if !sameFacts(first, c.factsOf(e, id, e.heads[0])) {
@@ -78,7 +72,18 @@ func (c *check) collectFacts() *factSet {
 		s.found = append(s.found, first.found...)
 	}
 	c.anonymousEnums(s)
+	c.macros(s)
 	return s
+}
+
+// macros states what is wrong with macros that programs ask about types with.
+func (c *check) macros(s *factSet) {
+	for _, word := range c.unit.keywords {
+		s.found = append(s.found, Mismatch{Type: "macro " + word, Aspect: AspectMacro, BTF: "a word of C's", Compiler: "a macro"})
+	}
+	if c.unit.offsetof != "" {
+		s.facts = append(s.facts, fact{expr: "(" + c.unit.offsetof + ")", want: 4, title: "macro offsetof", aspect: AspectMacro, show: byteCount})
+	}
 }
 
 func sameFacts(a, b factSet) bool {
@@ -114,10 +119,28 @@ func (c *check) factsOf(e *entry, id btfdump.TypeID, head string) (s factSet) {
 		if target, _ := peel(c.view, t.Ref()); target.Kind().IsRecord() && !target.HasName() {
 			c.record(&s, e, head, target)
 		} else if size, ok := c.typedefSize(id); ok {
-			s.facts = append(s.facts, fact{expr: "sizeof(" + name + ")", want: size, entry: e, aspect: AspectSize, show: byteCount})
+			s.facts = append(s.facts, fact{expr: "sizeof(const " + name + ")", want: size, entry: e, aspect: AspectSize, show: byteCount})
+			if number, ok := c.number(id); ok {
+				s.facts = append(s.facts, fact{
+					expr: "__builtin_types_compatible_p(const " + name + ", " + number + ")", want: 1, entry: e, aspect: AspectType,
+					show: func(n uint64) string { return []string{"another type", number}[n&1] },
+				})
+			}
 		}
 	}
 	return s
+}
+
+// number returns C's name for what a typedef stands for in the end, if that is
+// an integer which has the same size in C for BPF: of two such names with one
+// size, such as long and long long, only one is right.
+func (c *check) number(id btfdump.TypeID) (name string, ok bool) {
+	t := c.view.Type(c.view.Resolve(id))
+	if t.Kind() != btfdump.KindInt {
+		return "", false
+	}
+	name, ok = canonicalInt(t.Name())
+	return name, ok && intSizes[name] == t.Size()
 }
 
 // record states the size of a record and where its members lie. The record is
@@ -360,157 +383,4 @@ func anyOf(candidates [][]fact, title string, aspect Aspect, no, yes string) fac
 	return fact{expr: strings.Join(any, " || "), want: 1, title: title, aspect: aspect, show: func(n uint64) string {
 		return []string{no, yes}[n&1]
 	}}
-}
-
-// assertions is C's text of facts, one a line.
-func assertions(facts []fact) string {
-	var b strings.Builder
-	for i := range facts {
-		b.WriteString(facts[i].assertion())
-		b.WriteByte('\n')
-	}
-	return b.String()
-}
-
-// assert has facts checked and returns those that do not hold.
-func (c *check) assert(ctx context.Context, cc *clang, file string, facts []fact) ([]Mismatch, error) {
-	if len(facts) == 0 {
-		return nil, nil
-	}
-	// Reading values from the object takes clang less time than assertions do,
-	// but goes through only if the header has all names.
-	values, err := c.values(ctx, cc, "all-"+file, facts)
-	if err == nil {
-		return compareValues(facts, values), nil
-	}
-	if !errors.As(err, new(headerError)) {
-		return nil, err
-	}
-	if err := cc.write(file, assertions(facts)); err != nil {
-		return nil, err
-	}
-	_, diagnostics, err := cc.compile(ctx, "-include", c.header, "-fsyntax-only", file)
-	if err != nil {
-		return nil, err
-	}
-	failed := make(map[int]bool) // by index, each once
-	var list []Mismatch
-	var wrong []fact
-	for _, d := range diagnostics {
-		i := d.line - 1
-		if d.file != file || i < 0 || i >= len(facts) {
-			return nil, headerError{[]diagnostic{d}}
-		}
-		if failed[i] {
-			continue
-		}
-		failed[i] = true
-		f := facts[i]
-		switch {
-		case strings.Contains(d.text, "static_assert failed") || strings.Contains(d.text, "static assertion failed"):
-			wrong = append(wrong, f)
-		case f.entry != nil && f.member == "":
-			c.drop(f.entry)
-		default:
-			list = append(list, Mismatch{Type: f.typeTitle(), Member: f.member, Aspect: AspectMember, BTF: f.show(f.want), Compiler: "none: " + d.text})
-		}
-	}
-	if values, err = c.values(ctx, cc, "values-"+file, wrong); err != nil {
-		return nil, err
-	}
-	return append(list, compareValues(wrong, values)...), nil
-}
-
-// compareValues lists the facts whose expressions came to another value.
-func compareValues(facts []fact, values []uint64) (list []Mismatch) {
-	for i, f := range facts {
-		if values[i] != f.want {
-			list = append(list, Mismatch{Type: f.typeTitle(), Member: f.member, Aspect: f.aspect, BTF: f.show(f.want), Compiler: f.show(values[i])})
-		}
-	}
-	return list
-}
-
-// drop notes that what scan took for an entry's declaration is none.
-func (c *check) drop(e *entry) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.dropped = append(c.dropped, e)
-}
-
-// values returns what the expressions of facts come to.
-func (c *check) values(ctx context.Context, cc *clang, file string, facts []fact) ([]uint64, error) {
-	if len(facts) == 0 {
-		return nil, nil
-	}
-	if err := cc.write(file, valuesText(facts)); err != nil {
-		return nil, err
-	}
-	_, diagnostics, err := cc.compile(ctx, "-include", c.header, "-c", file, "-o", file+".o")
-	if err != nil {
-		return nil, err
-	}
-	if len(diagnostics) > 0 {
-		return nil, headerError{diagnostics}
-	}
-	return readValues(filepath.Join(cc.dir, file+".o"), facts)
-}
-
-// valuesText is C's text of a variable with the values of all facts.
-func valuesText(facts []fact) string {
-	var b strings.Builder
-	b.WriteString("const unsigned long long btfgen_values[] = {\n")
-	for _, f := range facts {
-		b.WriteString(f.expr + ",\n")
-	}
-	b.WriteString("};\n")
-	return b.String()
-}
-
-// readValues reads that variable from an object.
-func readValues(path string, facts []fact) ([]uint64, error) {
-	variables, order, err := variables(path)
-	if err != nil {
-		return nil, err
-	}
-	data := variables["btfgen_values"]
-	if len(data) != 8*len(facts) {
-		return nil, fmt.Errorf("the compiler made %d bytes of %d values", len(data), len(facts))
-	}
-	values := make([]uint64, len(facts))
-	for i := range values {
-		values[i] = order.Uint64(data[8*i:])
-	}
-	return values, nil
-}
-
-// variables returns the bytes of all variables in an object file, by name.
-func variables(path string) (map[string][]byte, binary.ByteOrder, error) {
-	object, err := elf.Open(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer object.Close()
-	symbols, err := object.Symbols()
-	if err != nil {
-		return nil, nil, err
-	}
-	sections := make(map[elf.SectionIndex][]byte)
-	found := make(map[string][]byte)
-	for _, s := range symbols {
-		if elf.ST_TYPE(s.Info) != elf.STT_OBJECT || int(s.Section) >= len(object.Sections) || object.Sections[s.Section].Type == elf.SHT_NOBITS {
-			continue
-		}
-		data, ok := sections[s.Section]
-		if !ok {
-			if data, err = object.Sections[s.Section].Data(); err != nil {
-				return nil, nil, err
-			}
-			sections[s.Section] = data
-		}
-		if s.Value <= uint64(len(data)) && s.Size <= uint64(len(data))-s.Value {
-			found[s.Name] = data[s.Value:][:s.Size]
-		}
-	}
-	return found, object.ByteOrder, nil
 }

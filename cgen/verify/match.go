@@ -1,14 +1,14 @@
 package verify
 
 import (
-	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/btfgen/btfgen/btfdump"
 )
 
 // compareAll compares what was read back with the BTF.
-func (c *check) compareAll(fast bool) {
+func (c *check) compareAll() {
 	byEntry := make(map[*entry][]*probe)
 	c.short = true
 	for _, p := range c.probes {
@@ -21,17 +21,17 @@ func (c *check) compareAll(fast bool) {
 	for _, e := range c.names.entries {
 		if len(e.heads) == 0 {
 			if !c.c23 || e.class != classTypedef || e.name != "bool" { // a keyword since C23
-				c.report.Absent = append(c.report.Absent, e.title())
+				c.absent(e.title(), e.ids...)
 			}
 			continue
 		}
-		if e.forward || fast && byEntry[e] == nil {
+		if e.forward || c.fast && byEntry[e] == nil {
 			continue
 		}
 		probes := byEntry[e]
 		if len(probes) == 0 {
 			e.heads = nil // what scan took for declarations are none
-			c.report.Absent = append(c.report.Absent, e.title())
+			c.absent(e.title(), e.ids...)
 			continue
 		}
 		c.settle(e, probes)
@@ -72,19 +72,21 @@ func (c *check) compare(id btfdump.TypeID, p *probe) []difference {
 	return []difference{{"", AspectType, describe(c.view, id, 0), describe(p.view, p.id, 0)}}
 }
 
-// standardTypedefs are the names that C's own headers define: in a program that
-// includes one of these, a typedef of that name must have C's target, such as
-// long for int64_t, whatever the kernel's is. The same number it must be.
+// standardTypedefs are the names that C's own headers define. A header that
+// gives way to those has them with C's targets, by way of other typedefs than the
+// kernel's. The same integer it must be, rank included: on BPF long and long long
+// have the same size, but a compiler takes pointers to them for pointers to
+// different things, which changes what a program does.
 var standardTypedefs = map[string]bool{
 	"int8_t": true, "int16_t": true, "int32_t": true, "int64_t": true,
 	"uint8_t": true, "uint16_t": true, "uint32_t": true, "uint64_t": true,
 	"intptr_t": true, "uintptr_t": true, "ptrdiff_t": true, "size_t": true, "intmax_t": true, "uintmax_t": true,
 }
 
-// sameNumber reports whether two types are integers of one size and sign.
+// sameNumber reports whether two types are the same integer in the end.
 func (c *comparer) sameNumber(id, back btfdump.TypeID) bool {
 	a, b := c.btf.Type(c.btf.Resolve(id)), c.back.Type(c.back.Resolve(back))
-	return a.Kind() == btfdump.KindInt && b.Kind() == btfdump.KindInt && a.Size() == b.Size() && a.Signed() == b.Signed()
+	return a.Kind() == btfdump.KindInt && b.Kind() == btfdump.KindInt && sameInt(a, b)
 }
 
 // target compares what typedefs stand for, members of anonymous records one by
@@ -181,7 +183,7 @@ func (c *check) settle(e *entry, probes []*probe) {
 		})
 	}
 	if len(wrong) > 0 {
-		c.report.Absent = append(c.report.Absent, fmt.Sprintf("%s (another of this name is there)", e.title()))
+		c.absent(e.title()+" (another of this name is there)", wrong...)
 	}
 }
 
@@ -194,6 +196,7 @@ func (c *check) explain() {
 			wrongSize[m.Type] = true
 		}
 	}
+	c.explainTypedefs()
 	if len(wrongSize) == 0 {
 		return
 	}
@@ -218,6 +221,30 @@ func (c *check) explain() {
 		}
 		if at == m.Type {
 			m.Cause = ""
+		}
+	}
+}
+
+// explainTypedefs names, for each typedef of the wrong type that stands for another
+// one, the last such on the way.
+func (c *check) explainTypedefs() {
+	wrong := make(map[string]bool)
+	for _, m := range c.report.Mismatches {
+		if m.Aspect == AspectType && m.Member == "" {
+			wrong[m.Type] = true
+		}
+	}
+	for i := range c.report.Mismatches {
+		m := &c.report.Mismatches[i]
+		name, ok := strings.CutPrefix(m.Type, "typedef ")
+		e := c.names.byKey[entryKey{classTypedef, name}]
+		if !ok || e == nil || m.Aspect != AspectType {
+			continue
+		}
+		for t, _ := peel(c.view, c.view.Type(e.ids[0]).Ref()); t.Kind() == btfdump.KindTypedef; t, _ = peel(c.view, t.Ref()) {
+			if title := "typedef " + t.Name(); wrong[title] && title != m.Type {
+				m.Cause = title
+			}
 		}
 	}
 }
@@ -257,37 +284,4 @@ func (c *check) causeIn(e *entry, wrongSize map[string]bool) string {
 		return find(c.view.Type(e.ids[0]).Ref(), 1)
 	}
 	return find(e.ids[0], 0)
-}
-
-// count fills in how much was compared.
-func (c *check) count(facts *factSet) {
-	n := &c.report.Counts
-	n.Assertions = len(facts.facts) + len(facts.narrow)
-	for _, e := range c.names.entries {
-		if len(e.heads) == 0 || e.forward {
-			continue
-		}
-		t := c.view.Type(e.ids[0])
-		switch e.class {
-		case classStruct, classUnion:
-			n.Records++
-			n.Members += len(flatten(c.view, t.ID(), c.members))
-			if c.narrow[t.ID()] {
-				c.report.PointerClass++
-			}
-		case classEnum:
-			n.Enums++
-			n.Enumerators += t.NumEnumerators()
-		case classTypedef:
-			n.Typedefs++
-		case classFunction:
-			n.Functions++
-		}
-	}
-	for _, p := range c.probes {
-		if p.view != nil {
-			n.ReadBack++
-			n.Relocations += min(len(p.access), 1)
-		}
-	}
 }

@@ -2,10 +2,8 @@ package verify
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/bits"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -64,29 +62,37 @@ func narrowRecords(v *btfdump.View) map[btfdump.TypeID]bool {
 	return narrow
 }
 
-// narrowed is the compiler with that machine as its target.
-func (c *check) narrowed(cc *clang) *clang {
-	arm := *cc
-	arm.flags = slices.Clone(cc.flags)
+// narrowed is the header for that machine.
+func (c *check) narrowed(ctx context.Context) (*unit, error) {
+	if c.narrowUnit != nil {
+		return c.narrowUnit, nil
+	}
+	arm := *c.unit.cc
+	arm.flags = slices.Clone(arm.flags)
 	arm.flags[1] = narrowTarget(c.view) // see Header
-	return &arm
+	u, err := preprocess(ctx, &arm, c.header)
+	c.narrowUnit = u
+	return u, err
 }
 
 // assertNarrow checks facts about such records, and their bitfields.
-func (c *check) assertNarrow(ctx context.Context, cc *clang, facts *factSet) ([]Mismatch, error) {
-	arm := c.narrowed(cc)
-	c.progress(fmt.Sprintf("%s: checking records with pointers for %s", cc.label(), narrowTarget(c.view)))
-	found, err := c.assert(ctx, arm, "narrow.c", facts.narrow)
+func (c *check) assertNarrow(ctx context.Context, facts *factSet) ([]Mismatch, error) {
+	u, err := c.narrowed(ctx)
 	if err != nil {
 		return nil, err
 	}
-	bitfields, err := c.narrowBitfields(ctx, arm, facts.narrowFields)
+	c.progress(fmt.Sprintf("%s: checking records with pointers for %s", u.cc.label(), narrowTarget(c.view)))
+	found, err := c.assert(ctx, u, "narrow", facts.narrow)
+	if err != nil {
+		return nil, err
+	}
+	bitfields, err := c.narrowBitfields(ctx, u, facts.narrowFields)
 	return append(found, bitfields...), err
 }
 
 // assertUnsettled checks such records of which several have one name, or several
 // names in the header. Reading back has told which may belong together.
-func (c *check) assertUnsettled(ctx context.Context, cc *clang, facts *factSet) ([]Mismatch, error) {
+func (c *check) assertUnsettled(ctx context.Context, facts *factSet) ([]Mismatch, error) {
 	var list []fact
 	for _, e := range c.names.entries {
 		if !facts.unsettled[e] || e.class == classEnum || len(e.heads) == 0 {
@@ -117,7 +123,14 @@ func (c *check) assertUnsettled(ctx context.Context, cc *clang, facts *factSet) 
 			}
 		}
 	}
-	return c.assert(ctx, c.narrowed(cc), "unsettled.c", list)
+	if len(list) == 0 {
+		return nil, nil
+	}
+	u, err := c.narrowed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.assert(ctx, u, "unsettled", list)
 }
 
 // field is a bitfield of a record that holds pointers.
@@ -131,28 +144,24 @@ type field struct {
 }
 
 // narrowBitfields checks where bitfields lie.
-func (c *check) narrowBitfields(ctx context.Context, arm *clang, fields []field) ([]Mismatch, error) {
-	const file = "bitfields.c"
+func (c *check) narrowBitfields(ctx context.Context, u *unit, fields []field) ([]Mismatch, error) {
 	var list []Mismatch
 	for range maxRounds {
 		var b strings.Builder
 		for i, f := range fields {
-			fmt.Fprintf(&b, "const %s btfgen_b%d = { .%s = -1 };\n", f.record, i, f.name)
+			fmt.Fprintf(&b, "const %s %sb%d = { .%s = -1 };\n", f.record, u.key, i, f.name)
 		}
-		if err := arm.write(file, b.String()); err != nil {
-			return nil, err
-		}
-		_, diagnostics, err := arm.compile(ctx, "-include", c.header, "-c", file, "-o", file+".o")
+		object, diagnostics, err := u.object(ctx, "bitfields", b.String())
 		if err != nil {
 			return nil, err
 		}
 		if len(diagnostics) == 0 {
-			found, err := c.bitfieldPlaces(filepath.Join(arm.dir, file+".o"), fields)
+			found, err := c.bitfieldPlaces(object, u.key, fields)
 			return append(list, found...), err
 		}
 		missing := make(map[int]bool)
 		for _, d := range diagnostics {
-			if d.file != file || d.line < 1 || d.line > len(fields) {
+			if d.file != ours || d.line < 1 || d.line > len(fields) {
 				return nil, headerError{[]diagnostic{d}}
 			}
 			if f := fields[d.line-1]; !missing[d.line-1] {
@@ -168,11 +177,11 @@ func (c *check) narrowBitfields(ctx context.Context, arm *clang, fields []field)
 		}
 		fields = kept
 	}
-	return nil, errors.New("the header changes from compile to compile, or its types do")
+	return nil, errChanges
 }
 
 // bitfieldPlaces compares the bits that are set with those that should be.
-func (c *check) bitfieldPlaces(object string, fields []field) ([]Mismatch, error) {
+func (c *check) bitfieldPlaces(object, key string, fields []field) ([]Mismatch, error) {
 	if len(fields) == 0 {
 		return nil, nil
 	}
@@ -180,11 +189,12 @@ func (c *check) bitfieldPlaces(object string, fields []field) ([]Mismatch, error
 	if err != nil {
 		return nil, err
 	}
+	c.bitfields += len(fields)
 	var list []Mismatch
 	for i, f := range fields {
-		data, ok := variables[fmt.Sprintf("btfgen_b%d", i)]
+		data, ok := variables[fmt.Sprintf("%sb%d", key, i)]
 		if !ok {
-			return nil, fmt.Errorf("the object that the compiler wrote lacks btfgen_b%d", i)
+			return nil, fmt.Errorf("the object that the compiler wrote lacks a variable of %s that it was given", f.entry.title())
 		}
 		first, count := setBits(data, isBig(c.view))
 		at, size := f.offset, uint64(f.BitSize)

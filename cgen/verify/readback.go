@@ -5,7 +5,6 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -80,21 +79,16 @@ func (c *check) accesses(e *entry) []leaf {
 }
 
 // readBack has probes answered, in shards on all cores.
-func (c *check) readBack(ctx context.Context, cc *clang, probes []*probe) error {
+func (c *check) readBack(ctx context.Context, probes []*probe) error {
 	if len(probes) == 0 {
 		return nil
 	}
-	include := []string{"-include", c.header}
+	u := c.unit
 	if len(probes) > shardSize { // many compiles of one header pay for a precompiled one
-		const pch = "header.pch"
-		_, diagnostics, err := cc.compile(ctx, "-g", "-O2", "-x", "c-header", c.header, "-o", pch)
-		if err != nil {
+		var err error
+		if u, err = u.precompile(ctx, programFlags()...); err != nil {
 			return err
 		}
-		if len(diagnostics) > 0 {
-			return headerError{diagnostics}
-		}
-		include = []string{"-include-pch", pch}
 	}
 	// Neighbours in the list are of one kind; dealing them out makes shards
 	// that take equally long.
@@ -103,15 +97,15 @@ func (c *check) readBack(ctx context.Context, cc *clang, probes []*probe) error 
 	for i, p := range probes {
 		shards[i%count] = append(shards[i%count], p)
 	}
-	if err := c.compileShards(ctx, cc, include, "shard", shards); err != nil {
+	if err := c.compileShards(ctx, u, "shard", shards); err != nil {
 		return err
 	}
-	return c.askAlone(ctx, cc, include, probes)
+	return c.askAlone(ctx, probes)
 }
 
 // askAlone asks those of the probes once more, each by itself, whose answer may
 // be wrong because of the others.
-func (c *check) askAlone(ctx context.Context, cc *clang, include []string, probes []*probe) error {
+func (c *check) askAlone(ctx context.Context, probes []*probe) error {
 	var alone [][]*probe
 	for _, p := range probes {
 		if p.misread() {
@@ -124,7 +118,7 @@ func (c *check) askAlone(ctx context.Context, cc *clang, include []string, probe
 	for _, p := range alone {
 		p[0].view = nil
 	}
-	return c.compileShards(ctx, cc, include, "alone", alone)
+	return c.compileShards(ctx, c.unit, "alone", alone)
 }
 
 // maxAlone is how many probes are asked once more by themselves.
@@ -139,7 +133,7 @@ func (p *probe) misread() bool {
 }
 
 // compileShards has the probes of all shards answered, on all cores.
-func (c *check) compileShards(ctx context.Context, cc *clang, include []string, name string, shards [][]*probe) error {
+func (c *check) compileShards(ctx context.Context, u *unit, name string, shards [][]*probe) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	next := make(chan int)
@@ -149,13 +143,13 @@ func (c *check) compileShards(ctx context.Context, cc *clang, include []string, 
 	for range min(c.workers, len(shards)) {
 		wg.Go(func() {
 			for i := range next {
-				if err := c.shard(ctx, cc, include, fmt.Sprintf("%s%d", name, i), shards[i]); err != nil {
+				if err := c.shard(ctx, u, fmt.Sprintf("%s%d", name, i), shards[i]); err != nil {
 					cancel(err)
 					return
 				}
 				mu.Lock()
 				finished++
-				c.progress(fmt.Sprintf("%s: reading types back: %d of %d", cc.label(), finished, len(shards)))
+				c.progress(fmt.Sprintf("%s: reading types back: %d of %d", u.cc.label(), finished, len(shards)))
 				mu.Unlock()
 			}
 		})
@@ -179,19 +173,16 @@ const maxRounds = 10
 
 // shard has some probes answered. What turns out to be no declaration is left
 // without an answer; of members that the header lacks, others are tried.
-func (c *check) shard(ctx context.Context, cc *clang, include []string, name string, probes []*probe) error {
+func (c *check) shard(ctx context.Context, u *unit, name string, probes []*probe) error {
 	asked := probes
 	for range maxRounds {
-		text, lines := source(asked)
-		if err := cc.write(name+".c", text); err != nil {
-			return err
-		}
-		_, diagnostics, err := cc.compile(ctx, append(slices.Clone(include), "-g", "-O2", "-c", name+".c", "-o", name+".o")...)
+		text, lines := source(u.key, asked)
+		object, diagnostics, err := u.object(ctx, name, text, programFlags()...)
 		if err != nil {
 			return err
 		}
 		if len(diagnostics) == 0 {
-			return answer(filepath.Join(cc.dir, name+".o"), asked)
+			return answer(object, u.key, asked)
 		}
 		noType, noMember := map[*probe]bool{}, map[*probe]bool{}
 		for _, d := range diagnostics {
@@ -201,7 +192,7 @@ func (c *check) shard(ctx context.Context, cc *clang, include []string, name str
 				dropBitfields(asked)
 				continue
 			}
-			if d.file != name+".c" || d.line < 1 || d.line > len(lines) || lines[d.line-1].probe == nil {
+			if d.file != ours || d.line < 1 || d.line > len(lines) || lines[d.line-1].probe == nil {
 				return headerError{[]diagnostic{d}}
 			}
 			if l := lines[d.line-1]; l.access {
@@ -222,7 +213,7 @@ func (c *check) shard(ctx context.Context, cc *clang, include []string, name str
 		}
 		asked = kept
 	}
-	return errors.New("the header changes from compile to compile, or its types do")
+	return errChanges
 }
 
 // dropBitfields tries no accesses to bitfields any more.
@@ -245,26 +236,26 @@ type line struct {
 // member's type too and the compiler met that first.
 const ownQualifiers = "const volatile "
 
-func source(probes []*probe) (text string, lines []line) {
+func source(key string, probes []*probe) (text string, lines []line) {
 	var b strings.Builder
 	for i, p := range probes {
 		qualifiers := ""
 		if p.entry.class <= classUnion {
 			qualifiers = ownQualifiers
 		}
-		fmt.Fprintf(&b, "%s%s *btfgen_p%d;\n", qualifiers, p.entry.cType(p.head), i)
+		fmt.Fprintf(&b, "%s%s *%sp%d;\n", qualifiers, p.entry.cType(p.head), key, i)
 		lines = append(lines, line{probe: p})
 	}
-	b.WriteString("volatile unsigned long long btfgen_sink;\nvoid btfgen_access(void) {\n")
+	fmt.Fprintf(&b, "volatile unsigned long long %[1]ssink;\nvoid %[1]saccess(void) {\n", key)
 	lines = append(lines, line{}, line{})
 	for i, p := range probes {
 		if len(p.access) == 0 {
 			continue
 		}
 		if m := p.access[0]; m.BitSize != 0 {
-			fmt.Fprintf(&b, "btfgen_sink = ((%s *)btfgen_p%d)->%s;\n", p.entry.cType(p.head), i, m.name)
+			fmt.Fprintf(&b, "%[1]ssink = ((%[2]s *)%[1]sp%[3]d)->%[4]s;\n", key, p.entry.cType(p.head), i, m.name)
 		} else {
-			fmt.Fprintf(&b, "*(volatile char *)&((%s *)btfgen_p%d)->%s;\n", p.entry.cType(p.head), i, m.name)
+			fmt.Fprintf(&b, "*(volatile char *)&((%s *)%sp%d)->%s;\n", p.entry.cType(p.head), key, i, m.name)
 		}
 		lines = append(lines, line{probe: p, access: true})
 	}
@@ -273,10 +264,10 @@ func source(probes []*probe) (text string, lines []line) {
 }
 
 // answer reads a shard's object.
-func answer(path string, probes []*probe) error {
+func answer(path, key string, probes []*probe) error {
 	object, err := elf.Open(path)
 	if err != nil {
-		return err
+		return fmt.Errorf("the object that the compiler wrote: %w", err)
 	}
 	defer object.Close()
 	section := func(name string) ([]byte, error) {
@@ -301,7 +292,7 @@ func answer(path string, probes []*probe) error {
 		if t.Kind() != btfdump.KindVar {
 			continue
 		}
-		if _, err := fmt.Sscanf(t.Name(), "btfgen_p%d", &i); err != nil || i < 0 || i >= len(probes) {
+		if _, err := fmt.Sscanf(t.Name(), key+"p%d", &i); err != nil || i < 0 || i >= len(probes) {
 			continue
 		}
 		pointer := view.Type(t.Ref())
@@ -314,6 +305,9 @@ func answer(path string, probes []*probe) error {
 			id = t.ID()
 		}
 		probes[i].view, probes[i].id = view, id
+	}
+	if i := slices.IndexFunc(probes, func(p *probe) bool { return p.view == nil }); i >= 0 {
+		return fmt.Errorf("the BTF that the compiler wrote lacks a pointer to %s that it was given", probes[i].entry.title())
 	}
 	ext, err := section(".BTF.ext")
 	if err != nil {
@@ -330,9 +324,7 @@ func answer(path string, probes []*probe) error {
 		}
 	}
 	for _, p := range probes {
-		if p.view != nil {
-			p.relocated = relocated[p.view.Resolve(p.id)]
-		}
+		p.relocated = relocated[p.view.Resolve(p.id)]
 	}
 	return nil
 }

@@ -3,6 +3,8 @@ package verify
 import (
 	"cmp"
 	"slices"
+
+	"github.com/btfgen/btfgen/btfdump"
 )
 
 // Aspect is what about a type, member or enumerator was compared.
@@ -18,6 +20,7 @@ const (
 	AspectSign       Aspect = "sign"
 	AspectValue      Aspect = "value"
 	AspectRelocation Aspect = "relocation"
+	AspectMacro      Aspect = "macro" // that takes a word of C's from programs
 )
 
 // Mismatch is one thing that the BTF and the compiler do not agree on. Its
@@ -34,7 +37,8 @@ type Mismatch struct {
 	Cause string `json:"cause,omitempty"`
 }
 
-// Counts are what was compared and found in the header.
+// Counts are of comparisons that took place: of types that the header has, and
+// that the compiler was asked about and answered.
 type Counts struct {
 	Records     int `json:"records"`
 	Members     int `json:"members"`
@@ -42,6 +46,8 @@ type Counts struct {
 	Enumerators int `json:"enumerators"`
 	Typedefs    int `json:"typedefs"`
 	Functions   int `json:"functions"`
+	// AnonymousEnums are not among Enums, and their values not among Enumerators.
+	AnonymousEnums int `json:"anonymousEnums"`
 	// Assertions and ReadBack are in how many constant expressions that was,
 	// and how many types' BTF; Relocations is the number of accesses tried.
 	Assertions  int `json:"assertions"`
@@ -64,14 +70,33 @@ type Report struct {
 	Mismatches []Mismatch `json:"mismatches"`
 	// Absent are the types that the BTF has and the header has not.
 	Absent []string `json:"absent"`
+	// Missing are those of the absent ones that the header was required to have,
+	// and Required is how many names that were.
+	Missing  []string `json:"missing"`
+	Required int      `json:"required"`
 	// PointerClass is the number of a 32-bit kernel's records that are longer
 	// for BPF because pointers are. They have been compared for a 32-bit target.
 	PointerClass int `json:"pointerClass"`
 }
 
-// Holds reports whether the header compiles and nothing in it is wrong. Types
-// may be absent.
-func (r *Report) Holds() bool { return len(r.Errors) == 0 && len(r.Mismatches) == 0 }
+// Holds reports whether the header compiles, has what it is required to have,
+// and nothing in it is wrong, of which enough was compared to say so. Types that
+// are not required may be absent.
+func (r *Report) Holds() bool {
+	return len(r.Errors) == 0 && len(r.Mismatches) == 0 && len(r.Missing) == 0 && !r.Empty()
+}
+
+// Empty reports whether too little was compared to say anything about the
+// header: nothing, or only typedefs, such as those of C's own headers, which are
+// in files that have nothing to do with a kernel. If they are all that the BTF
+// has, or all that is required, that is enough.
+func (r *Report) Empty() bool {
+	n := r.Counts
+	if n.Records+n.Enums+n.AnonymousEnums+n.Functions > 0 {
+		return false
+	}
+	return n.Typedefs == 0 || len(r.Absent) > 0 && (r.Required == 0 || len(r.Missing) > 0)
+}
 
 func (r *Report) add(list ...Mismatch) { r.Mismatches = append(r.Mismatches, list...) }
 
@@ -84,8 +109,10 @@ func (r *Report) finish() {
 	r.Mismatches = slices.CompactFunc(r.Mismatches, func(a, b Mismatch) bool {
 		return a.Type == b.Type && a.Member == b.Member && a.Aspect == b.Aspect
 	})
-	slices.Sort(r.Absent)
-	r.Absent = slices.Compact(r.Absent)
+	for _, list := range []*[]string{&r.Absent, &r.Missing} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
 	// Scripts want lists, not null.
 	if r.Mismatches == nil {
 		r.Mismatches = []Mismatch{}
@@ -93,9 +120,76 @@ func (r *Report) finish() {
 	if r.Absent == nil {
 		r.Absent = []string{}
 	}
+	if r.Missing == nil {
+		r.Missing = []string{}
+	}
 }
 
 // Own are the mismatches that no other type's explain.
 func (r *Report) Own() []Mismatch {
 	return slices.DeleteFunc(slices.Clone(r.Mismatches), func(m Mismatch) bool { return m.Cause != "" })
+}
+
+// absent notes that the header does not have an entry, or not all of its types.
+func (c *check) absent(title string, ids ...btfdump.TypeID) {
+	c.report.Absent = append(c.report.Absent, title)
+	if c.isRequired(ids...) {
+		c.report.Missing = append(c.report.Missing, title)
+	}
+}
+
+func (c *check) isRequired(ids ...btfdump.TypeID) bool {
+	return c.required != nil && slices.ContainsFunc(ids, c.required.Has)
+}
+
+// count fills in how much was compared.
+func (c *check) count() {
+	n := &c.report.Counts
+	n.Assertions = len(c.evaluated) + c.bitfields
+	compared, readBack := make(map[*entry]bool), make(map[*entry]bool)
+	unnamed := make(map[string]bool)
+	for i := range c.evaluated {
+		if f := &c.evaluated[i]; f.entry != nil {
+			compared[f.entry] = true
+		} else if f.aspect == AspectValue {
+			unnamed[f.title] = true
+		}
+	}
+	n.AnonymousEnums = len(unnamed)
+	for _, p := range c.probes {
+		if p.view != nil {
+			compared[p.entry], readBack[p.entry] = true, true
+			n.ReadBack++
+			n.Relocations += min(len(p.access), 1)
+		}
+	}
+	for _, e := range c.names.entries {
+		if c.isRequired(e.ids...) {
+			c.report.Required++
+		}
+		if len(e.heads) == 0 || !compared[e] {
+			continue
+		}
+		t := c.view.Type(e.ids[0])
+		switch e.class {
+		case classStruct, classUnion:
+			n.Records++
+			narrow := c.narrow[t.ID()]
+			for _, m := range flatten(c.view, t.ID(), c.members) {
+				if m.BitSize == 0 || narrow || readBack[e] {
+					n.Members++
+				}
+			}
+			if narrow {
+				c.report.PointerClass++
+			}
+		case classEnum:
+			n.Enums++
+			n.Enumerators += t.NumEnumerators()
+		case classTypedef:
+			n.Typedefs++
+		case classFunction:
+			n.Functions++
+		}
+	}
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 
@@ -17,8 +16,10 @@ import (
 // Options say how a header is verified.
 type Options struct {
 	// Clang is the compiler: a path, or a name to be looked up on the PATH.
-	// "" stands for that of [FindClang].
-	Clang string
+	// "" stands for that of [FindClang]. Where it is a wrapper, ClangArgs are
+	// what it gets first: "ccache" with "clang".
+	Clang     string
+	ClangArgs []string
 	// Std is the C standard, as -std takes it; "" stands for gnu11.
 	Std string
 	// Target is the compiler's target; "" stands for bpfel or bpfeb, after the
@@ -26,6 +27,9 @@ type Options struct {
 	Target string
 	// Flags are more flags for the compiler, such as -D or -I.
 	Flags []string
+	// Required are types that the header must have; nil stands for none. Others
+	// may be absent.
+	Required *btfdump.Set
 	// Members are those that the header's records keep; nil stands for all.
 	Members *btfdump.MemberSet
 	// Fast leaves out reading back: bitfields, types of members, targets of
@@ -42,34 +46,48 @@ type check struct {
 	header   string // path
 	view     *btfdump.View
 	set      *btfdump.Set // nil: all types
+	required *btfdump.Set // nil: none
 	members  *btfdump.MemberSet
 	workers  int
+	fast     bool
 	progress func(string)
 
-	declared *declarations
-	names    *names
-	narrow   map[btfdump.TypeID]bool
-	signs    bool // the BTF records which enums are signed
-	c23      bool // the header is compiled as C23
+	unit       *unit
+	narrowUnit *unit // for narrowTarget, once it is needed
+	declared   *declarations
+	// uncovered are names that the compiler knows though scan did not see them.
+	uncovered map[entryKey]bool
+	names     *names
+	narrow    map[btfdump.TypeID]bool
+	signs     bool // the BTF records which enums are signed
+	c23       bool // the header is compiled as C23
 	// short says that the compiler's BTF knows no 64-bit enums and no signs, as
 	// that of clang before 15. The assertions do.
 	short  bool
 	probes []*probe
 	report *Report
 
-	mu      sync.Mutex
-	dropped []*entry // that the header does not declare after all
+	mu        sync.Mutex
+	dropped   map[*entry]bool // that the header does not declare after all
+	evaluated []fact          // whose values the compiler has told
+	bitfields int             // likewise, of records that hold pointers
 }
 
 // headerError says that a header does not compile.
 type headerError struct{ diagnostics []diagnostic }
 
 func (e headerError) Error() string {
-	d := e.diagnostics[0]
-	if d.file == "" {
+	return e.diagnostics[0].String()
+}
+
+func (d diagnostic) String() string {
+	switch {
+	case d.file == "" || d.file == ours:
 		return d.text
+	case d.line == 0:
+		return filepath.Base(d.file) + ": " + d.text
 	}
-	return fmt.Sprintf("%s:%d: %s", d.file, d.line, d.text)
+	return fmt.Sprintf("%s:%d: %s", filepath.Base(d.file), d.line, d.text)
 }
 
 // Header compiles the C header at path and compares what the compiler makes of
@@ -108,16 +126,17 @@ func Header(ctx context.Context, path string, view *btfdump.View, set *btfdump.S
 	if std == "" {
 		std = "gnu11"
 	}
-	cc, err := newClang(name, dir)
+	cc, err := newClang(name, opts.ClangArgs, dir)
 	if err != nil {
 		return nil, err
 	}
 	cc.flags = append([]string{"-target", target, "-std=" + std}, opts.Flags...)
 	c := &check{
-		header: path, view: view, set: set, members: opts.Members, workers: opts.Workers, progress: opts.Progress,
-		signs: recordsSigns(view), narrow: narrowRecords(view),
+		header: path, view: view, set: set, required: opts.Required, members: opts.Members, workers: opts.Workers, fast: opts.Fast, progress: opts.Progress,
+		uncovered: make(map[entryKey]bool),
+		signs:     recordsSigns(view), narrow: narrowRecords(view),
 		c23:    strings.HasSuffix(std, "2x") || strings.HasSuffix(std, "23"),
-		report: &Report{Compiler: name, Target: target, Std: std, Fast: opts.Fast},
+		report: &Report{Compiler: strings.Join(append([]string{name}, opts.ClangArgs...), " "), Target: target, Std: std, Fast: opts.Fast},
 	}
 	if c.workers <= 0 {
 		c.workers = runtime.GOMAXPROCS(0)
@@ -125,7 +144,7 @@ func Header(ctx context.Context, path string, view *btfdump.View, set *btfdump.S
 	if c.progress == nil {
 		c.progress = func(string) {}
 	}
-	if err := c.run(ctx, cc, opts.Fast); err != nil {
+	if err := c.run(ctx, cc); err != nil {
 		return nil, err
 	}
 	c.report.finish()
@@ -134,37 +153,48 @@ func Header(ctx context.Context, path string, view *btfdump.View, set *btfdump.S
 
 func isBig(v *btfdump.View) bool { return v.ByteOrder().String() == "BigEndian" }
 
-func (c *clang) label() string { return filepath.Base(c.path) }
+// label is what to call the compiler in messages about progress.
+func (c *clang) label() string {
+	return filepath.Base(append([]string{c.path}, c.args...)[len(c.args)])
+}
 
 // run compares, and puts what it finds into the report.
-func (c *check) run(ctx context.Context, cc *clang, fast bool) error {
+func (c *check) run(ctx context.Context, cc *clang) error {
 	c.progress(cc.label() + ": reading the header")
-	if err := cc.write("empty.c", ""); err != nil {
-		return err
-	}
 	identified := make(chan error, 1)
 	go func() { identified <- cc.identify(ctx) }()
-	text, diagnostics, err := cc.compile(ctx, "-include", c.header, "-E", "-P", "empty.c")
+	unit, err := preprocess(ctx, cc, c.header)
 	if e := <-identified; e != nil {
 		err = e
 	}
-	if err != nil {
-		return err
-	}
 	c.report.Version = cc.version
-	if len(diagnostics) > 0 && diagnostics[0].file == "" {
+	if e, ok := err.(headerError); ok && e.diagnostics[0].file == "" {
 		// It is about how the compiler was called, not about the header.
-		return fmt.Errorf("%s can't compile for %s, %s: %s", cc.path, c.report.Target, c.report.Std, diagnostics[0].text)
+		return fmt.Errorf("%s can't compile for %s, %s: %s", cc.path, c.report.Target, c.report.Std, e.diagnostics[0].text)
 	}
-	if len(diagnostics) > 0 {
-		return c.doesNotCompile(headerError{diagnostics})
+	if err != nil {
+		return c.doesNotCompile(err)
 	}
-	c.declared = scan(string(text))
+	c.unit = unit
+	for range maxRounds {
+		c.declared = scan(unit.text)
+		c.declared.add(c.uncovered)
+		if err = c.compareHeader(ctx); err != errUncovered {
+			return c.doesNotCompile(err)
+		}
+	}
+	return errors.New("the header changes from compile to compile, or its types do")
+}
+
+// compareHeader compares the types that the header is known to declare. The
+// error is errUncovered if there are more.
+func (c *check) compareHeader(ctx context.Context) error {
 	c.names = findNames(c.view, c.set, c.declared)
+	c.dropped, c.evaluated, c.bitfields = make(map[*entry]bool), nil, 0
 	facts := c.collectFacts()
 
 	entries := c.names.entries
-	if fast {
+	if c.fast {
 		entries = nil
 		for _, e := range c.names.entries {
 			if facts.unsettled[e] {
@@ -172,29 +202,30 @@ func (c *check) run(ctx context.Context, cc *clang, fast bool) error {
 			}
 		}
 	}
-	c.probes = c.makeProbes(entries, fast)
-	found, err := c.ask(ctx, cc, facts, fast)
+	c.probes = c.makeProbes(entries, c.fast)
+	found, err := c.ask(ctx, facts)
 	if err != nil {
-		return c.doesNotCompile(err)
+		return err
 	}
-	for _, e := range c.dropped {
+	for e := range c.dropped {
 		e.heads = nil
 	}
 	// What was read back comes first: of one mismatch that is found twice, it
 	// tells more.
-	c.compareAll(fast)
+	c.compareAll()
 	if len(c.narrow) > 0 {
-		more, err := c.assertUnsettled(ctx, cc, facts)
+		more, err := c.assertUnsettled(ctx, facts)
 		if err != nil {
-			return c.doesNotCompile(err)
+			return err
 		}
 		found = append(found, more...)
 	}
 	c.report.add(found...)
 	c.report.add(facts.found...)
 	c.report.Absent = append(c.report.Absent, facts.absent...)
+	c.kinds()
 	c.explain()
-	c.count(facts)
+	c.count()
 	return nil
 }
 
@@ -206,24 +237,20 @@ func (c *check) doesNotCompile(err error) error {
 		return err
 	}
 	for _, d := range e.diagnostics {
-		text := d.text
-		if d.file != "" {
-			text = fmt.Sprintf("%s:%d: %s", filepath.Base(d.file), d.line, d.text)
-		}
-		c.report.Errors = append(c.report.Errors, text)
+		c.report.Errors = append(c.report.Errors, d.String())
 	}
 	return nil
 }
 
 // ask has all facts checked and all probes answered, in compiles that go on
 // beside each other.
-func (c *check) ask(ctx context.Context, cc *clang, facts *factSet, fast bool) (found []Mismatch, err error) {
+func (c *check) ask(ctx context.Context, facts *factSet) (found []Mismatch, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if !fast {
+	if !c.fast {
 		readBack := make(chan error, 1)
 		go func() {
-			err := c.readBack(ctx, cc, c.probes)
+			err := c.readBack(ctx, c.probes)
 			if err != nil {
 				cancel()
 			}
@@ -235,12 +262,12 @@ func (c *check) ask(ctx context.Context, cc *clang, facts *factSet, fast bool) (
 			}
 		}()
 	}
-	c.progress(cc.label() + ": checking sizes, offsets and values")
+	c.progress(c.unit.cc.label() + ": checking sizes, offsets and values")
 	// Two parts, each on a core: the assertions take longer than the header. The
 	// few probes of a fast run come along with the first, which saves a compile
 	// and takes about as long as a sixth of the assertions.
 	first, second := facts.facts[:len(facts.facts)/2], facts.facts[len(facts.facts)/2:]
-	if fast && len(c.probes) > 0 {
+	if c.fast && len(c.probes) > 0 {
 		cut := len(facts.facts) * 5 / 12
 		first, second = facts.facts[:cut], facts.facts[cut:]
 	}
@@ -248,23 +275,23 @@ func (c *check) ask(ctx context.Context, cc *clang, facts *factSet, fast bool) (
 	other := make(chan error, 1)
 	go func() {
 		var err error
-		more, err = c.assert(ctx, cc, "facts2.c", second)
+		more, err = c.assertAndUncover(ctx, "facts2", second)
 		other <- err
 	}()
-	if fast {
-		found, err = c.assertAndReadBack(ctx, cc, "facts1.c", first)
+	if c.fast {
+		found, err = c.assertAndReadBack(ctx, "facts1", first)
 	} else {
-		found, err = c.assert(ctx, cc, "facts1.c", first)
+		found, err = c.assert(ctx, c.unit, "facts1", first)
 	}
 	if err != nil {
 		cancel()
 	}
-	if e := <-other; err == nil {
+	if e := <-other; err == nil || e == errUncovered {
 		err = e
 	}
 	found = append(found, more...)
 	if err == nil && len(facts.narrow) > 0 {
-		more, err = c.assertNarrow(ctx, cc, facts)
+		more, err = c.assertNarrow(ctx, facts)
 		found = append(found, more...)
 	}
 	if err != nil {
@@ -275,40 +302,31 @@ func (c *check) ask(ctx context.Context, cc *clang, facts *factSet, fast bool) (
 
 // assertAndReadBack has facts checked and all probes answered in one compile.
 // Where that does not go through, for there is a mistake, it takes one for each.
-func (c *check) assertAndReadBack(ctx context.Context, cc *clang, file string, facts []fact) ([]Mismatch, error) {
-	if len(c.probes) == 0 || len(c.probes) > shardSize {
-		found, err := c.assert(ctx, cc, file, facts)
-		if err == nil {
-			err = c.readBack(ctx, cc, c.probes)
-		}
-		return found, err
-	}
-	text, _ := source(c.probes)
-	if err := cc.write(file, valuesText(facts)+text); err != nil {
-		return nil, err
-	}
-	include := []string{"-include", c.header}
-	_, diagnostics, err := cc.compile(ctx, append(slices.Clone(include), "-g", "-O2", "-c", file, "-o", file+".o")...)
-	if err == nil && len(diagnostics) == 0 {
-		object := filepath.Join(cc.dir, file+".o")
-		values, err := readValues(object, facts)
-		if err == nil {
-			err = answer(object, c.probes)
-		}
-		if err == nil {
-			err = c.askAlone(ctx, cc, include, c.probes)
-		}
+func (c *check) assertAndReadBack(ctx context.Context, name string, facts []fact) ([]Mismatch, error) {
+	u := c.unit
+	if n := len(c.probes); n > 0 && n <= shardSize {
+		text, _ := source(u.key, c.probes)
+		object, diagnostics, err := u.object(ctx, name+"-probes", valuesText(u.key, facts)+text, programFlags()...)
 		if err != nil {
 			return nil, err
 		}
-		return compareValues(facts, values), nil
+		if len(diagnostics) == 0 {
+			values, err := readValues(object, u.key, facts)
+			if err == nil {
+				err = answer(object, u.key, c.probes)
+			}
+			if err == nil {
+				err = c.askAlone(ctx, c.probes)
+			}
+			if err != nil {
+				return nil, err
+			}
+			return c.compareValues(facts, values), nil
+		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	found, err := c.assert(ctx, cc, file, facts)
+	found, err := c.assert(ctx, u, name, facts)
 	if err == nil {
-		err = c.readBack(ctx, cc, c.probes)
+		err = c.readBack(ctx, c.probes)
 	}
 	return found, err
 }

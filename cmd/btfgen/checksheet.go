@@ -54,8 +54,8 @@ type checkFinding struct {
 
 func newCheckSheet(out io.Writer, asJSON, markdown, quiet bool) *checkSheet {
 	s := &checkSheet{out: bufio.NewWriter(out), json: asJSON, markdown: markdown, quiet: quiet, byName: make(map[rowKey]*checkRow)}
+	s.colour = usesColour(out)
 	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		s.colour = os.Getenv("NO_COLOR") == ""
 		s.width, _, _ = term.GetSize(int(file.Fd()))
 	}
 	return s

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/btfgen/btfgen/btfdump"
+	"github.com/btfgen/btfgen/btfdump/core"
 	"github.com/btfgen/btfgen/btfdump/source"
 	"github.com/btfgen/btfgen/cgen/gogen"
 	"github.com/urfave/cli/v2"
@@ -75,10 +76,13 @@ func goTypes(c *cli.Context, output string) error {
 		if err != nil {
 			return fmt.Errorf("%s: the code is no valid Go, please report this as a bug of btfgen: %w", output, err)
 		}
-		if len(report.Mismatches) > 0 {
+		if !report.Holds() {
 			console.end()
-			if err := printGoReport(c.App.Writer, output, report); err != nil {
+			if err := printGoReport(c.App.Writer, output, report, usesColour(c.App.Writer)); err != nil {
 				return err
+			}
+			if report.Types == 0 {
+				return noError(output + ": not written, since there is nothing in it to verify")
 			}
 			return noError(output + ": not written, since it does not agree with the BTF: please report this as a bug of btfgen")
 		}
@@ -238,7 +242,7 @@ func verifyGo(c *cli.Context, path string) error {
 	if err != nil {
 		return noError(fmt.Sprintf("%s: does not hold: %v", path, err))
 	}
-	holds := len(report.Mismatches) == 0
+	holds := report.Holds()
 	switch {
 	case c.Bool("json"):
 		encoder := json.NewEncoder(c.App.Writer)
@@ -250,7 +254,7 @@ func verifyGo(c *cli.Context, path string) error {
 			*gogen.Report
 		}{path, holds, report})
 	case !holds || !c.Bool("quiet"):
-		err = printGoReport(c.App.Writer, path, report)
+		err = printGoReport(c.App.Writer, path, report, usesColour(c.App.Writer))
 	}
 	if err != nil {
 		return fmt.Errorf("standard output: %w", err)
@@ -261,21 +265,29 @@ func verifyGo(c *cli.Context, path string) error {
 	return nil
 }
 
-func printGoReport(out io.Writer, path string, r *gogen.Report) error {
+func printGoReport(out io.Writer, path string, r *gogen.Report, colour bool) error {
 	counts := fmt.Sprintf("%s, %s, %s and %s on %s", count(r.Types, "type"), count(r.Fields, "field"),
 		count(r.Accessors, "member behind methods", "members behind methods"), count(r.Constants, "constant"),
 		strings.Join(r.Architectures, ", "))
 	var b strings.Builder
-	if len(r.Mismatches) == 0 {
-		fmt.Fprintf(&b, "%s: holds: Go agrees with the BTF on %s\n", path, counts)
-	} else {
-		fmt.Fprintf(&b, "%s: does not hold: %s, of %s\n", path, count(len(r.Mismatches), "thing differs", "things differ"), counts)
+	no := paint(colour, core.Fails, "does not hold")
+	switch {
+	case r.Holds():
+		fmt.Fprintf(&b, "%s: %s: Go agrees with the BTF on %s\n", path, paint(colour, core.Runs, "holds"), counts)
+	case len(r.Mismatches) == 0:
+		fmt.Fprintf(&b, "%s: %s: there is no type in it whose comment names one of C, as btfgen writes them, and so nothing to compare with the BTF\n", path, no)
+	default:
+		fmt.Fprintf(&b, "%s: %s: %s, of %s\n", path, no, count(len(r.Mismatches), "thing differs", "things differ"), counts)
 		for _, m := range r.Mismatches[:min(len(r.Mismatches), maxRows)] {
 			fmt.Fprintf(&b, "   %s\n", printable(m.String()))
 		}
 		if more := len(r.Mismatches) - maxRows; more > 0 {
 			fmt.Fprintf(&b, "   ... and %s more; --json lists all\n", thousands(more))
 		}
+	}
+	if n := len(r.Uncompared); n > 0 {
+		fmt.Fprintf(&b, "   %s no comment that names a type of C, and %s not compared: %s\n", count(n, "struct type has", "struct types have"),
+			map[bool]string{true: "was", false: "were"}[n == 1], firstOf(r.Uncompared))
 	}
 	_, err := io.WriteString(out, b.String())
 	return err

@@ -227,7 +227,7 @@ func (r slimRequest) fromSources(ctx context.Context, console *console, types *s
 		return nil, "", nil, err
 	}
 	defer os.RemoveAll(dir)
-	compiler, err := verify.NewCompiler(ctx, strings.Join(r.compilers[:min(1, len(r.compilers))], ""))
+	compiler, err := newCompiler(ctx, r.compilers)
 	if err != nil {
 		return nil, "", nil, err
 	}

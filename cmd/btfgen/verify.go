@@ -16,6 +16,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/btfgen/btfgen/btfdump"
+	"github.com/btfgen/btfgen/btfdump/core"
 	"github.com/btfgen/btfgen/btfdump/source"
 	"github.com/btfgen/btfgen/cgen/verify"
 	"github.com/urfave/cli/v2"
@@ -26,7 +27,7 @@ func verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "verify",
 		Usage: "compile a header with clang and compare it with the kernel's types",
-		Flags: append(inputFlags(), append(compilerFlags(),
+		Flags: append(verifiedInputFlags(), append(compilerFlags(),
 			&cli.StringFlag{Name: "std", Usage: "C `STANDARD` to compile for, as clang's -std takes it; default: gnu11"},
 			&cli.StringFlag{Name: "target", Usage: "compile for `TARGET`; default: bpfel or bpfeb, as the kernel's byte order is"},
 			&cli.StringSliceFlag{Name: "clang-flag", Aliases: []string{"X"}, Usage: "pass `FLAG` to clang, such as -DNAME or -I DIR; repeatable"},
@@ -38,15 +39,26 @@ func verifyCommand() *cli.Command {
 	}
 }
 
+// verifiedInputFlags are inputFlags, and -k for -i, as check has it.
+func verifiedInputFlags() []cli.Flag {
+	flags := inputFlags()
+	for _, f := range flags {
+		if input, ok := f.(*cli.StringFlag); ok && input.Name == "input" {
+			input.Aliases = append(input.Aliases, "kernel", "k")
+		}
+	}
+	return flags
+}
+
 // compilerFlags are those of verify and of --verify.
 func compilerFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "clang", Usage: "verify, or compile with --for, with `CLANG`; default: $CLANG, clang, or the newest clang-N; repeatable"},
+		&cli.StringSliceFlag{Name: "clang", Usage: "verify, or compile with --for, with `CLANG`, the name or path of one program; default: $CLANG, which may be a command such as \"ccache clang\", clang, or the newest clang-N; repeatable"},
 		&cli.BoolFlag{Name: "fast", Usage: "verify only sizes, offsets and values, in about a second"},
 	}
 }
 
-const verifyHelp = `btfgen verify [flags] HEADER compiles a C header with clang and compares what the compiler makes of it with the types of a kernel: every size, member, offset, bitfield, type, value and prototype, and that accesses are relocated (CO-RE). Any header will do, whichever tool or person wrote it; types that it lacks are counted, and are no mistake.
+const verifyHelp = `btfgen verify [flags] HEADER compiles a C header with clang and compares what the compiler makes of it with the types of a kernel: every size, member, offset, bitfield, type, value and prototype, and that accesses are relocated (CO-RE). Any header will do, whichever tool or person wrote it. Types that it lacks are counted, and are no mistake unless --type asks for them; a header with none of the kernel's types does not hold.
 
 EXAMPLES
    btfgen verify vmlinux.h               against the running kernel
@@ -97,14 +109,14 @@ func verifyHeader(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	set, err := selectedTypes(kernel.View, c.StringSlice("type"))
+	set, required, err := selectedTypes(kernel.View, c.StringSlice("type"))
 	if err != nil {
 		return err
 	}
 	ctx, stop := untilSignal()
 	defer stop()
 	reports, err := runCompilers(ctx, path, kernel.View, set, c.StringSlice("clang"), verify.Options{
-		Std: c.String("std"), Target: c.String("target"), Flags: c.StringSlice("clang-flag"), Fast: c.Bool("fast"), Progress: console.begin,
+		Std: c.String("std"), Target: c.String("target"), Flags: c.StringSlice("clang-flag"), Required: required, Fast: c.Bool("fast"), Progress: console.begin,
 	})
 	console.end()
 	if err != nil {
@@ -116,7 +128,7 @@ func verifyHeader(c *cli.Context) error {
 	} else {
 		for _, r := range reports {
 			if !holds || !c.Bool("quiet") {
-				err = errors.Join(err, printReport(c.App.Writer, path, r))
+				err = errors.Join(err, printReport(c.App.Writer, path, r, usesColour(c.App.Writer)))
 			}
 		}
 	}
@@ -151,17 +163,27 @@ func checkHeader(path string) error {
 	return file.Close()
 }
 
-// selectedTypes is selectTypes, with nil for no patterns.
-func selectedTypes(view *btfdump.View, patterns []string) (*btfdump.Set, error) {
+// selectedTypes returns the types that patterns ask for with what they need, and
+// those that they ask for by themselves; nil and nil for no patterns.
+func selectedTypes(view *btfdump.View, patterns []string) (set, asked *btfdump.Set, err error) {
 	if len(patterns) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
+	asked = view.NewSet()
 	for _, pattern := range patterns {
 		if err := checkPattern(pattern); err != nil {
-			return nil, err
+			return nil, nil, err
+		}
+		ids, err := view.Match(pattern)
+		if err != nil {
+			return nil, nil, fmt.Errorf("--type %q: %w", pattern, err)
+		}
+		for _, id := range ids {
+			asked.Add(id)
 		}
 	}
-	return selectTypes(view, patterns)
+	set, err = selectTypes(view, patterns)
+	return set, asked, err
 }
 
 // untilSignal returns a context that ends with the first signal that would end
@@ -196,13 +218,16 @@ func runCompilers(ctx context.Context, path string, view *btfdump.View, set *btf
 	}
 	var reports []*verify.Report
 	for _, compiler := range compilers {
-		opts.Clang = compiler
+		var err error
+		if opts.Clang, opts.ClangArgs, err = clangCommand(compiler); err != nil {
+			return nil, err
+		}
 		report, err := verify.Header(ctx, path, view, set, opts)
 		if err != nil {
 			if ctx.Err() != nil {
 				err = context.Cause(ctx)
 			}
-			return nil, err
+			return nil, withClangHint(err)
 		}
 		reports = append(reports, report)
 	}
@@ -228,8 +253,9 @@ func verified(text []byte, name string, view *btfdump.View, set *btfdump.Set, co
 		return err
 	}
 	for _, r := range reports {
-		if !r.Holds() || len(r.Absent) > 0 {
-			if err := printReport(out, name, r); err != nil {
+		// Of types without names there may be nothing to compare, which is no fault.
+		if empty := r.Empty() && r.Counts == (verify.Counts{}) && len(r.Mismatches)+len(r.Errors) == 0; !r.Holds() && !empty || len(r.Absent) > 0 {
+			if err := printReport(out, name, r, usesColour(out)); err != nil {
 				return err
 			}
 			return noError(fmt.Sprintf("%s: not written, since %s does not agree with the BTF: please report this as a bug of btfgen", name, r.Compiler))
@@ -252,24 +278,28 @@ func printJSON(out io.Writer, path string, holds bool, reports []*verify.Report)
 // maxRows is how many mismatches are shown to a person.
 const maxRows = 60
 
-func printReport(out io.Writer, path string, r *verify.Report) error {
+func printReport(out io.Writer, path string, r *verify.Report, colour bool) error {
 	var b strings.Builder
 	compiler := "clang " + r.Version
 	own := r.Own()
+	no := paint(colour, core.Fails, "does not hold")
 	switch {
 	case len(r.Errors) > 0:
-		fmt.Fprintf(&b, "%s: does not compile with %s for %s, %s:\n", path, compiler, r.Target, r.Std)
+		fmt.Fprintf(&b, "%s: %s with %s for %s, %s:\n", path, paint(colour, core.Fails, "does not compile"), compiler, r.Target, r.Std)
 		for _, e := range r.Errors[:min(len(r.Errors), maxRows)] {
 			fmt.Fprintf(&b, "   %s\n", printable(e))
 		}
+		if more := len(r.Errors) - maxRows; more > 0 {
+			fmt.Fprintf(&b, "   ... and %s more; --json lists all\n", thousands(more))
+		}
 	case r.Holds():
-		fmt.Fprintf(&b, "%s: holds: %s agrees with the BTF on %s\n", path, compiler, describeCounts(r))
-	default:
-		fmt.Fprintf(&b, "%s: does not hold: %s sees %s otherwise than the BTF, of %s\n", path, compiler, count(len(r.Mismatches), "thing"), describeCounts(r))
+		fmt.Fprintf(&b, "%s: %s: %s agrees with the BTF on %s\n", path, paint(colour, core.Runs, "holds"), compiler, describeCounts(r))
+	case len(r.Mismatches) > 0:
+		fmt.Fprintf(&b, "%s: %s: %s sees %s otherwise than the BTF, of %s\n", path, no, compiler, count(len(r.Mismatches), "thing"), describeCounts(r))
 		table := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
 		fmt.Fprintln(table, "   TYPE\tMEMBER\tWHAT\tTHE BTF SAYS\tTHE COMPILER SAYS")
 		for _, m := range own[:min(len(own), maxRows)] {
-			fmt.Fprintf(table, "   %s\t%s\t%s\t%s\t%s\n", m.Type, m.Member, m.Aspect, m.BTF, m.Compiler)
+			fmt.Fprintf(table, "   %s\t%s\t%s\t%s\t%s\n", m.Type, m.Member, m.Aspect, m.BTF, printable(m.Compiler))
 		}
 		table.Flush()
 		if more := len(own) - maxRows; more > 0 {
@@ -278,19 +308,38 @@ func printReport(out io.Writer, path string, r *verify.Report) error {
 		if n := len(r.Mismatches) - len(own); n > 0 {
 			fmt.Fprintf(&b, "   As a consequence, %s in types that hold those.\n", count(n, "size or offset is wrong", "sizes and offsets are wrong"))
 		}
+	case len(r.Missing) > 0:
+		fmt.Fprintf(&b, "%s: %s: it lacks %s that it should have: %s\n", path, no, count(len(r.Missing), "type"), firstOf(r.Missing))
+		fmt.Fprintf(&b, "   %s agrees with the BTF on %s\n", compiler, describeCounts(r))
+	case r.Counts.Typedefs > 0:
+		fmt.Fprintf(&b, "%s: %s: of the BTF's types it has only %s, which other headers have as well, and %s are absent; --type asks for those that it should have\n",
+			path, no, count(r.Counts.Typedefs, "typedef"), thousands(len(r.Absent)))
+	default:
+		fmt.Fprintf(&b, "%s: %s: %s finds nothing in it that could be compared with the BTF\n", path, no, compiler)
 	}
-	if r.PointerClass > 0 {
-		fmt.Fprintf(&b, "   %s hold pointers, which have 4 bytes in this kernel and 8 for BPF: they were compared as a machine with 4 has them.\n", count(r.PointerClass, "record"))
-	}
-	if n := len(r.Absent); n > 0 {
-		fmt.Fprintf(&b, "   %s of the BTF %s not in the header: %s", count(n, "type"), map[bool]string{true: "is", false: "are"}[n == 1], strings.Join(r.Absent[:min(n, 5)], ", "))
-		if n > 5 {
-			b.WriteString(" ...; --json lists all")
+	if len(r.Errors) == 0 {
+		if n := len(r.Missing); n > 0 && len(r.Mismatches) > 0 {
+			fmt.Fprintf(&b, "   It lacks %s that it should have: %s\n", count(n, "type"), firstOf(r.Missing))
 		}
-		b.WriteString("\n")
+		if r.PointerClass > 0 {
+			fmt.Fprintf(&b, "   %s hold pointers, which have 4 bytes in this kernel and 8 for BPF: they were compared as a machine with 4 has them.\n", count(r.PointerClass, "record"))
+		}
+		if n := len(r.Absent); n > len(r.Missing) {
+			fmt.Fprintf(&b, "   %s of the BTF %s not in the header: %s\n", count(n, "type"), map[bool]string{true: "is", false: "are"}[n == 1], firstOf(r.Absent))
+		}
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+// firstOf lists the first names of many.
+func firstOf(names []string) string {
+	const most = 5
+	text := strings.Join(names[:min(len(names), most)], ", ")
+	if len(names) > most {
+		text += " ...; --json lists all"
+	}
+	return text
 }
 
 // describeCounts tells what was compared.
@@ -298,6 +347,9 @@ func describeCounts(r *verify.Report) string {
 	n := r.Counts
 	text := fmt.Sprintf("%s with %s, %s with %s, %s", count(n.Records, "record"), count(n.Members, "member"),
 		count(n.Enums, "enum"), count(n.Enumerators, "value"), count(n.Typedefs, "typedef"))
+	if n.Records+n.Enums+n.Typedefs+n.Functions == 0 {
+		text = "nothing but " + count(n.AnonymousEnums, "enum") + " without a name"
+	}
 	if r.Fast {
 		return text + " (--fast: sizes, offsets and values)"
 	}
