@@ -8,9 +8,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 )
 
 // How a file is replaced
@@ -20,15 +18,13 @@ import (
 // never half of one, and whatever fails leaves the old one alone. A file that
 // has the right content already is not touched at all, so that make sees no
 // reason to build again. The new file has the mode of the old one. A symbolic
-// link stays one: what it points to is replaced. The temporary file is removed
-// on errors and on the signals that end a program; the file is not synced to
-// disk first, for it can be made again, and syncing would take longer than
-// making it.
-
-// An interruptedError says that a signal came while a file was written.
-type interruptedError struct{ number syscall.Signal }
-
-func (e interruptedError) Error() string { return fmt.Sprintf("stopped: %v", e.number) }
+// link stays one: what it points to is replaced (see destination.go). What is no
+// regular file, such as a pipe or a device, is written to.
+//
+// The temporary file is removed on errors and on the signals that end a program;
+// one that a killed run left behind is removed by the next run that writes to
+// its directory (see leftovers.go). The file is not synced to disk first, for it
+// can be made again, and syncing would take longer than making it.
 
 // replaceFile makes data the content of the file called name. changed is false
 // if it was that before.
@@ -48,10 +44,14 @@ func replaceFile(name string, data []byte) (changed bool, err error) {
 }
 
 func replace(name string, data []byte) (changed bool, err error) {
-	target, err := followLinks(name)
+	to, err := destinationOf(name)
 	if err != nil {
 		return false, err
 	}
+	if to.descriptor {
+		return true, writeDescriptor(to.number, name, data)
+	}
+	target := to.path
 	old, err := os.Lstat(target)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -72,19 +72,20 @@ func replace(name string, data []byte) (changed bool, err error) {
 
 	// Until now a signal could end the program at any point. From here on there
 	// is a file to be removed first.
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer signal.Stop(signals)
+	signals, stop := notifyOfEnd()
+	defer stop()
 	return true, writeAndRename(target, old, data, signals)
 }
 
 // writeAndRename puts a file with data in the place of target. old is nil if
 // there is none yet.
 func writeAndRename(target string, old fs.FileInfo, data []byte, signals <-chan os.Signal) (err error) {
-	temp, err := createBeside(target)
+	removeLeftovers(filepath.Dir(target))
+	temp, release, err := createBeside(target)
 	if err != nil {
 		return err
 	}
+	defer release() // after the rename: until then the file is in use
 	defer func() {
 		if err != nil {
 			os.Remove(temp.Name())
@@ -104,22 +105,6 @@ func writeAndRename(target string, old fs.FileInfo, data []byte, signals <-chan 
 		err = os.Rename(temp.Name(), target)
 	}
 	return err
-}
-
-// followLinks returns what a symbolic link points to in the end, even if there
-// is nothing yet. Other names it returns as they are.
-func followLinks(name string) (string, error) {
-	for range 40 { // as many as Linux follows
-		next, err := os.Readlink(name)
-		if err != nil {
-			return name, nil // no link, or not there: the caller's next step tells
-		}
-		if !filepath.IsAbs(next) {
-			next = filepath.Join(filepath.Dir(name), next)
-		}
-		name = next
-	}
-	return "", fmt.Errorf("%s: too many symbolic links", name)
 }
 
 // hasContent says whether a file has data as its content. It may lack the right
@@ -154,14 +139,22 @@ func hasContent(name string, data []byte) (bool, error) {
 
 // createBeside creates a temporary file in the directory of target, with the
 // mode that the user's umask gives to new files (os.CreateTemp would give it to
-// its owner only).
-func createBeside(target string) (*os.File, error) {
+// its owner only). Until release is called, no other run takes it for a leftover.
+func createBeside(target string) (file *os.File, release func(), err error) {
 	for {
-		name := filepath.Join(filepath.Dir(target), fmt.Sprintf(".btfgen-%08x.tmp", rand.Uint32()))
+		name := filepath.Join(filepath.Dir(target), fmt.Sprintf("%s%08x%s", leftoverPrefix, rand.Uint32(), leftoverSuffix))
 		file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-		if !errors.Is(err, fs.ErrExist) {
-			return file, err
+		if errors.Is(err, fs.ErrExist) {
+			continue
 		}
+		if err != nil {
+			return nil, nil, err
+		}
+		release, claimed := claim(file)
+		if claimed {
+			return file, release, nil
+		}
+		file.Close() // another run has just found it, and removes it
 	}
 }
 
@@ -181,20 +174,9 @@ func writeUnlessStopped(file *os.File, data []byte, signals <-chan os.Signal) er
 	return nil
 }
 
-// stopped returns an error if a signal has come.
-func stopped(signals <-chan os.Signal) error {
-	select {
-	case s := <-signals:
-		number, _ := s.(syscall.Signal)
-		return interruptedError{number}
-	default:
-		return nil
-	}
-}
-
 // writeThrough writes to something that is no regular file.
 func writeThrough(name string, data []byte) error {
-	file, err := os.OpenFile(name, os.O_WRONLY, 0)
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_TRUNC, 0)
 	if err != nil {
 		return err
 	}

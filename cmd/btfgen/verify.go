@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
-	"syscall"
 	"text/tabwriter"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -184,27 +182,6 @@ func selectedTypes(view *btfdump.View, patterns []string) (set, asked *btfdump.S
 	}
 	set, err = selectTypes(view, patterns)
 	return set, asked, err
-}
-
-// untilSignal returns a context that ends with the first signal that would end
-// the program, for as long as there are temporary files to be removed first. The
-// cause of its end is an interruptedError then.
-func untilSignal() (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	go func() {
-		select {
-		case s := <-signals:
-			number, _ := s.(syscall.Signal)
-			cancel(interruptedError{number})
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		cancel(nil)
-	}
 }
 
 // runCompilers has a header verified by each compiler in turn, until ctx ends.
