@@ -351,8 +351,8 @@ func absolutePath(path string) string {
 // realPath returns what a path leads to through symbolic links, even if there is
 // nothing yet.
 func realPath(path string) string {
-	if target, err := followLinks(path); err == nil {
-		path = target
+	if to, err := destinationOf(path); err == nil && !to.descriptor {
+		path = to.path
 	}
 	path = absolutePath(path)
 	rest := ""
