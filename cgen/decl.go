@@ -311,6 +311,7 @@ func (p *printer) typedef(t btfdump.Type) {
 		p.text(map[bool]string{true: unlessInt64Taken, false: unlessUint64Taken}[std.signed])
 		end = "#endif\n"
 	case isStd:
+		p.used.pointerInts = p.used.pointerInts || name == "uintptr_t" || name == "intptr_t"
 		p.text("typedef ", std.macro, " ", name, ";\n")
 		return
 	case name == "bool":

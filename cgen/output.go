@@ -77,6 +77,7 @@ func (o *output) note(u *used) {
 	o.used.enumTypes = o.used.enumTypes || u.enumTypes
 	o.used.padding = o.used.padding || u.padding
 	o.used.packedAligned = o.used.packedAligned || u.packedAligned
+	o.used.pointerInts = o.used.pointerInts || u.pointerInts
 	o.used.int64 = o.used.int64 || u.int64
 	o.used.uint64 = o.used.uint64 || u.uint64
 }
@@ -88,5 +89,6 @@ type used struct {
 	enumTypes     bool
 	padding       bool
 	packedAligned bool
+	pointerInts   bool
 	int64, uint64 bool // the kernel's, which are long long
 }

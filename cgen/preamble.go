@@ -169,6 +169,9 @@ func (p *Plan) finish(o *output) []byte {
 		top.WriteString(packedAlignedTop)
 		bottom += packedAlignedBottom
 	}
+	if o.used.pointerInts {
+		top.WriteString(pointerIntTop)
+	}
 	if o.used.int64 {
 		top.WriteString(int64Top)
 		bottom += int64Bottom

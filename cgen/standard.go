@@ -162,3 +162,13 @@ typedef __UINT32_TYPE__ uint32_t;
 `
 
 const uint64Bottom = "#undef __btfgen_uint64_taken\n"
+
+// pointerIntTop says what is wrong where glibc's stdint.h came first and took the
+// compiler's target for a 32-bit machine, as on x86 with the package
+// libc6-dev-i386 and without a macro that says otherwise: its uintptr_t has 4
+// bytes, and records that hold one would be laid out wrongly.
+const pointerIntTop = `#if defined(__bpf__) && defined(UINTPTR_MAX) && UINTPTR_MAX == 0xffffffff
+#error "the stdint.h before this header is that of a 32-bit machine: add -D__x86_64__, or what names your machine, or -ffreestanding"
+#endif
+
+`

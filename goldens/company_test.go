@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/btfgen/btfgen/cgen"
@@ -75,6 +76,20 @@ func TestStandardHeadersBeforeAndAfter(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Where the stdint.h before the header has pointers of 4 bytes, one error says so.
+func TestStdintOfAnotherMachine(t *testing.T) {
+	v := corpusView(t, btftest.Kernel{Name: "amd64-7.2-cloud"})
+	_, text := header(t, v, cgen.Options{})
+	const stdint = "#ifndef _STDINT_H\n#define _STDINT_H 1\ntypedef unsigned int uintptr_t;\n#define UINTPTR_MAX 4294967295U\n" +
+		"typedef unsigned long long uint64_t;\ntypedef long long int64_t;\n#endif\n"
+	for _, c := range clangtest.Compilers(t) {
+		_, output, err := c.Compile(t, map[string]string{"vmlinux.h": text, "main.c": stdint + "#include \"vmlinux.h\"\n"}, "-target", "bpf")
+		if err == nil || !strings.Contains(output, "is that of a 32-bit machine: add -D__x86_64__") {
+			t.Errorf("%s: %v\n%.400s", c.Name, err, output)
+		}
 	}
 }
 

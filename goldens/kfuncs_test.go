@@ -57,6 +57,17 @@ func TestGuardMacros(t *testing.T) {
 		// Who says that the types are there already gets none.
 		mustCompile(t, c, text, "#define __VMLINUX_H__\n"+twice+"struct task_struct { int mine; };\n", "-target", "bpf")
 	}
+	// Who declares kfuncs himself finds the words for it, with libbpf's headers,
+	// before or behind, and without.
+	const declares = "extern struct task_struct *bpf_task_from_pid(s32 pid) __weak __ksym; extern __bpf_fastcall void *bpf_rdonly_cast(const void *p, u32 id) __weak __ksym;\n" +
+		"__attribute__((section(\"raw_tp/sys_enter\"), used)) int f(void *ctx) { return ctx && bpf_task_from_pid && bpf_rdonly_cast; }\n"
+	const without, helpers = "#define BPF_NO_KFUNC_PROTOTYPES\n", "#include <bpf/bpf_helpers.h>\n"
+	_, bare := header(t, v, cgen.Options{}) // no kfunc is declared in it
+	for _, c := range clangtest.Compilers(t) {
+		mustCompile(t, c, text, without+twice+declares, "-target", "bpf")
+		mustCompile(t, c, bare, twice+declares, "-target", "bpf")
+		mustCompile(t, c, text, without+twice+helpers+declares, "-target", "bpf")
+	}
 	_, output, err := clangtest.Newest(t).Compile(t, map[string]string{"vmlinux.h": text, "main.c": twice + own}, "-target", "bpf")
 	if err == nil || !strings.Contains(output, "conflicting types for 'bpf_iter_num_next'") {
 		t.Errorf("a kfunc can be declared otherwise: %v\n%.500s", err, output)

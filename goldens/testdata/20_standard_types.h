@@ -24,6 +24,10 @@
 #endif
 #endif
 
+#if defined(__bpf__) && defined(UINTPTR_MAX) && UINTPTR_MAX == 0xffffffff
+#error "the stdint.h before this header is that of a 32-bit machine: add -D__x86_64__, or what names your machine, or -ffreestanding"
+#endif
+
 /*
  * int64_t is the kernel's s64, "long long", where stdint.h has "long" for BPF:
  * to C, two types. If stdint.h comes first, its own stays; if it comes later, it
