@@ -98,6 +98,7 @@ __attribute__((section("kprobe/y"))) int g(struct module_state *s) { return s->w
 		{flag: "module", counts: "++++++", args: []string{"-m", "module.btf"}, base: []string{"--for", "second.o"}},
 		{flag: "type", counts: "++++--", args: []string{"--type", "sk_buff"}},
 		{flag: "base", counts: "------", args: []string{"--base", "kernel.btf"}},
+		{flag: "release", counts: "------", args: []string{"--release", "6.1"}},
 		{flag: "max-size", counts: "++++++", args: []string{"--max-size", "16"}},
 		{flag: "format", counts: "+++++-", args: []string{"--format", "h"}},
 		{flag: "for", counts: "+-++++", args: []string{"--for", "second.o"}, base: []string{"-m", "module.btf"}},
