@@ -167,3 +167,20 @@ __attribute__((section("kprobe/y"))) int g(struct module_state *s) { return s->w
 		}
 	}
 }
+
+// A command line is read before it is known whose flags stand on it: flags of
+// one name have a value in all commands, or in none.
+func TestFlagsAgree(t *testing.T) {
+	values := make(map[string]bool)
+	for _, flag := range allFlags(newApp()) {
+		for _, name := range flag.Names() {
+			if have, ok := values[name]; ok && have != takesValue(flag) {
+				t.Errorf("-%s has a value in one command, and none in another", name)
+			}
+			values[name] = takesValue(flag)
+		}
+	}
+	if len(values) < 20 {
+		t.Errorf("found only the flags %v", values)
+	}
+}

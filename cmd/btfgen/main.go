@@ -82,6 +82,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 // newApp describes the command line to the cli package, which parses it and
 // prints the help.
 func newApp() *cli.App {
+	// The package describes all flags at each start, for its own help.
+	cli.FlagStringer = func(cli.Flag) string { return "" }
 	cli.HelpFlag = &cli.BoolFlag{Name: "help", Aliases: []string{"h"}, Usage: "print this", Category: groupOther}
 	cli.VersionFlag = &cli.BoolFlag{Name: "version", Aliases: []string{"v"}, Usage: "print the version", Category: groupOther}
 	app := &cli.App{
