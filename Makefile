@@ -18,13 +18,54 @@ KERNELS     ?= *
 CLANG       ?=
 EACH        ?= 24
 
-.PHONY: help build vmlinux.h tools test lint cross goldens generate generate-check fuzz bench bench-check bench-core bench-packages bench-verify corpus corpus-verify corpus-packages libbpf-tools libbpf-tools-table clean
+.PHONY: help build install uninstall vmlinux.h tools test lint cross goldens generate generate-check fuzz bench bench-check bench-core bench-packages bench-verify corpus corpus-verify corpus-packages libbpf-tools libbpf-tools-table clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z.-]*\):.*## /\1	/p' Makefile | expand -t 20
 
 build: ## build bin/btfgen (VERSION=v1.2.3 gives it a version)
 	go build $(GOFLAGS_BUILD) -o bin/btfgen ./cmd/btfgen
+
+# Under sudo nothing is built if make build came before: git, which Go asks for
+# the version, does not trust another user's clone.
+SOURCES := $(shell find cmd btfdump cgen -type f ! -path '*/testdata/*' ! -name '*_test.go')
+
+bin/btfgen: $(SOURCES) go.mod go.sum
+	go build $(GOFLAGS_BUILD) -o $@ ./cmd/btfgen
+
+ifneq ($(VERSION),)
+install: build
+endif
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+BINDIR  := $(DESTDIR)$(PREFIX)/bin
+MANDIR  := $(DESTDIR)$(PREFIX)/share/man/man1
+BASHDIR := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSHDIR  := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+FISHDIR := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+
+# The commands that have a man page.
+MANUALS := check verify info completion help
+
+install: bin/btfgen ## install the command, its man pages and completions (PREFIX=/usr/local, DESTDIR=)
+	@set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; \
+	if bin/btfgen --version >"$$dir/version" 2>&1; then run() { bin/btfgen "$$@"; }; \
+	else run() { GOOS= GOARCH= go run $(GOFLAGS_BUILD) ./cmd/btfgen "$$@"; }; fi; \
+	umask 022; mkdir -p "$(BINDIR)" "$(MANDIR)" "$(BASHDIR)" "$(ZSHDIR)" "$(FISHDIR)"; \
+	run man >"$$dir/btfgen.1"; \
+	for c in $(MANUALS); do run man $$c >"$$dir/btfgen-$$c.1"; done; \
+	for s in bash zsh fish; do run completion $$s >"$$dir/$$s"; done; \
+	install -m 755 bin/btfgen "$(BINDIR)/btfgen"; \
+	install -m 644 "$$dir"/*.1 "$(MANDIR)"; \
+	install -m 644 "$$dir/bash" "$(BASHDIR)/btfgen"; \
+	install -m 644 "$$dir/zsh" "$(ZSHDIR)/_btfgen"; \
+	install -m 644 "$$dir/fish" "$(FISHDIR)/btfgen.fish"; \
+	echo "installed $(BINDIR)/btfgen, its man pages and completions"
+
+uninstall: ## remove what make install installed
+	rm -f "$(BINDIR)/btfgen" "$(MANDIR)/btfgen.1" $(MANUALS:%="$(MANDIR)/btfgen-%.1") \
+		"$(BASHDIR)/btfgen" "$(ZSHDIR)/_btfgen" "$(FISHDIR)/btfgen.fish"
 
 vmlinux.h: build ## make the running kernel's header
 	bin/btfgen $@

@@ -33,6 +33,9 @@ for c in gzip bzip2 zstd lz4 lzop cpio; do need $c $c; done
 need xz-utils xz
 # The shells whose completion is tried, beside bash.
 for c in zsh fish; do need $c $c; done
+# What reads the man pages.
+need mandoc mandoc
+need groff-base groff
 need dpkg dpkg-deb
 need binutils objcopy
 need gpg gpg

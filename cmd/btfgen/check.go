@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
 )
@@ -32,8 +33,10 @@ func check(name string, want []byte, out io.Writer, console *console) error {
 	lines := bytes.SplitAfter(diff.Diff(name, have, name+" (new)", want), []byte("\n"))
 	lines = lines[1 : len(lines)-1] // without the line that starts "diff", and the nothing behind the last newline
 	console.end()
-	for _, line := range lines[:min(len(lines), maxDiffLines)] {
-		if _, err := io.WriteString(out, printable(string(line))); err != nil {
+	painter := painterFor(out)
+	for i, line := range lines[:min(len(lines), maxDiffLines)] {
+		text := strings.TrimSuffix(printable(string(line)), "\n")
+		if _, err := io.WriteString(out, painter.paint(diffColour(i, text), text)+"\n"); err != nil {
 			return fmt.Errorf("standard output: %w", err)
 		}
 	}
@@ -41,6 +44,22 @@ func check(name string, want []byte, out io.Writer, console *console) error {
 		fmt.Fprintf(out, "... and %d more lines\n", more)
 	}
 	return noError(name + " is not what btfgen would write: run it without --check")
+}
+
+// diffColour is the colour of a line of a difference, which has two lines with
+// the files' names at its start.
+func diffColour(at int, line string) colour {
+	switch {
+	case at < 2:
+		return bold
+	case strings.HasPrefix(line, "@@"):
+		return cyan
+	case strings.HasPrefix(line, "-"):
+		return red
+	case strings.HasPrefix(line, "+"):
+		return green
+	}
+	return ""
 }
 
 // checkBinary is check for what can't be shown line by line.

@@ -26,50 +26,46 @@ func checkCommand() *cli.Command {
 		Name:  "check",
 		Usage: "say on which kernels BPF objects will run, and what keeps them from it",
 		Flags: []cli.Flag{
-			&cli.StringSliceFlag{Name: "kernel", Aliases: []string{"k"}, Usage: "a `KERNEL` to check for: a file, a directory, a glob, an archive of many; repeatable; default: the running one"},
-			&cli.StringSliceFlag{Name: "module", Aliases: []string{"m"}, Usage: "look at the types of a `MODULE` too: a file, a name, or \"all\" of the kernel's package or tree; repeatable"},
-			&cli.StringFlag{Name: "kconfig", Usage: "the kernels' configuration, a `FILE` such as /boot/config-6.12 or /proc/config.gz; default: the running kernel's, for that"},
-			&cli.StringSliceFlag{Name: "set", Usage: "the value of a constant (const volatile) that the loader sets, as `NAME=VALUE`; repeatable"},
-			&cli.StringFlag{Name: "release", Usage: "only the `RELEASE`, where an input has several kernels"},
-			&cli.StringFlag{Name: "max-size", Usage: "let a file or layer unpack to `SIZE` bytes (K, M, G may follow) rather than 1G"},
+			&cli.StringSliceFlag{Name: "kernel", Aliases: []string{"k"}, Category: groupInput, Usage: "a `KERNEL` to check for: a file, a directory, a glob, an archive of many; repeatable; default: the running one"},
+			&cli.StringSliceFlag{Name: "module", Aliases: []string{"m"}, Category: groupInput, Usage: "look at the types of a `MODULE` too: a file, a name, or \"all\" of the kernel's package or tree; repeatable"},
+			&cli.StringFlag{Name: "kconfig", Category: groupInput, Usage: "the kernels' configuration, a `FILE` such as /boot/config-6.12 or /proc/config.gz; default: the running kernel's, for that"},
+			&cli.StringSliceFlag{Name: "set", Category: groupFor, Usage: "the value of a constant (const volatile) that the loader sets, as `NAME=VALUE`; repeatable"},
+			&cli.StringFlag{Name: "release", Category: groupInput, Usage: "only the `RELEASE`, where an input has several kernels"},
+			&cli.StringFlag{Name: "max-size", Category: groupInput, Usage: "let a file or layer unpack to `SIZE` bytes (K, M, G may follow) rather than 1G"},
 			&cli.BoolFlag{Name: "json", Usage: "print all that was found, for scripts: an object a kernel, in a list"},
 			&cli.BoolFlag{Name: "markdown", Usage: "print it for a pull request"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing if everything runs"},
 		},
-		CustomHelpTemplate: checkHelp,
-		Action:             checkObjects,
+		ArgsUsage: "OBJECT...",
+		Action:    checkObjects,
 	}
 }
 
-const checkHelp = `btfgen check [flags] OBJECT... says which programs of BPF objects will run on which kernels, and why the others won't: members, types and enumerators that CO-RE relocations ask for, functions and tracepoints to attach to and their arguments, kfuncs, variables, helpers, and kconfig options. A missing member counts only where the program can come to read it: what bpf_core_field_exists and the like guard does not.
-
-EXAMPLES
-   btfgen check prog.bpf.o               on the running kernel
-   btfgen check prog.bpf.o -k vmlinuz-6.1 -k linux-image-6.12.deb
-                                         on those
-   btfgen check *.bpf.o -k btfhub-archive/ubuntu
-                                         on all below a directory
-   btfgen check prog.bpf.o -k 5.4.btf.tar.xz --set targ_single=1
-                                         with a constant as the loader sets it
-   btfgen check --markdown prog.bpf.o -k 'kernels/*.btf' >>"$GITHUB_STEP_SUMMARY"
-                                         for a pull request
-   btfgen check --json prog.bpf.o | jq '.[].programs[] | select(.verdict == "fails")'
-                                         for scripts
-
-VERDICTS
-   runs       the kernel has all of what was looked at
-   degraded   it runs; something is missing there, and the program does without
-   may fail   that can't be decided, or depends on what is not known here
-   fails      the kernel or libbpf refuses it
-
-FLAGS
-{{- range .VisibleFlags}}
-   {{.}}{{end}}
-
-EXIT CODE
-   0 everything runs, degraded or not · 1 something fails or may fail · 2 wrong usage or unreadable input
-   Programs that are loaded only if the loader is told to, SEC("?..."), are shown and don't count.
-`
+var checkManual = manual{
+	synopsis: []string{"check [flags] OBJECT..."},
+	about: []string{
+		"btfgen check says which programs of BPF objects will run on which kernels, and why the others won't: members, types and enumerators that CO-RE relocations ask for, functions and tracepoints to attach to and their arguments, kfuncs, variables, helpers, and kconfig options. A missing member counts only where the program can come to read it: what bpf_core_field_exists and the like guard does not.",
+	},
+	examples: []entry{
+		{"btfgen check prog.bpf.o", "on the running kernel"},
+		{"btfgen check prog.bpf.o -k vmlinuz-6.1 -k linux-image-6.12.deb", "on those"},
+		{"btfgen check *.bpf.o -k btfhub-archive/ubuntu", "on all below a directory"},
+		{"btfgen check prog.bpf.o -k 5.4.btf.tar.xz --set targ_single=1", "with a constant as the loader sets it"},
+		{"btfgen check --markdown prog.bpf.o -k 'kernels/*.btf' >>\"$GITHUB_STEP_SUMMARY\"", "for a pull request"},
+		{"btfgen check --json prog.bpf.o | jq '.[].programs[] | select(.verdict == \"fails\")'", "for scripts"},
+	},
+	sections: []section{{"verdicts", []entry{
+		{"runs", "the kernel has all of what was looked at"},
+		{"degraded", "it runs; something is missing there, and the program does without"},
+		{"may fail", "that can't be decided, or depends on what is not known here"},
+		{"fails", "the kernel or libbpf refuses it"},
+	}}},
+	exit: []entry{
+		{"0", "everything runs, degraded or not"},
+		{"1", "something fails or may fail; programs that are loaded only if the loader is told to, SEC(\"?...\"), are shown and don't count"},
+		{"2", "wrong usage or unreadable input"},
+	},
+}
 
 // A checkRequest is what the check command was asked for.
 type checkRequest struct {

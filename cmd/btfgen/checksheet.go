@@ -6,14 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/btfgen/btfgen/btfdump/core"
-	"golang.org/x/term"
 )
 
 // A checkSheet gathers verdicts and prints them. What it keeps of a kernel is a
@@ -55,9 +53,7 @@ type checkFinding struct {
 func newCheckSheet(out io.Writer, asJSON, markdown, quiet bool) *checkSheet {
 	s := &checkSheet{out: bufio.NewWriter(out), json: asJSON, markdown: markdown, quiet: quiet, byName: make(map[rowKey]*checkRow)}
 	s.colour = usesColour(out)
-	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
-		s.width, _, _ = term.GetSize(int(file.Fd()))
-	}
+	s.width = widthOf(out)
 	return s
 }
 

@@ -22,15 +22,23 @@ func completionCommand() *cli.Command {
 		Name:      "completion",
 		Usage:     "print a script that completes btfgen's command line",
 		ArgsUsage: "bash|zsh|fish",
-		CustomHelpTemplate: `btfgen completion bash|zsh|fish prints a script that completes btfgen's command line: flags, files, names of types and modules.
-
-   bash   eval "$(btfgen completion bash)"    in ~/.bashrc
-   zsh    eval "$(btfgen completion zsh)"     in ~/.zshrc, after compinit
-   fish   btfgen completion fish > ~/.config/fish/completions/btfgen.fish
-`,
-		Action: completion,
+		Action:    completion,
 	}
 }
+
+var completionManual = manual{
+	synopsis: []string{"completion bash|zsh|fish"},
+	about:    []string{"btfgen completion prints a script that completes btfgen's command line: commands and their flags, files, names of types and modules."},
+	examples: []entry{
+		{"eval \"$(btfgen completion bash)\"", "in ~/.bashrc"},
+		{"eval \"$(btfgen completion zsh)\"", "in ~/.zshrc, after compinit"},
+		{"btfgen completion fish >~/.config/fish/completions/btfgen.fish", "once"},
+	},
+	exit: []entry{{"0", "done"}, {"2", "there is no such shell"}},
+}
+
+// shells are those that there are scripts for.
+var shells = [...]string{"bash", "zsh", "fish"}
 
 func completion(c *cli.Context) error {
 	args := c.Args().Slice()
@@ -44,28 +52,32 @@ func completion(c *cli.Context) error {
 	if len(args) != 1 {
 		return errors.New("name the shell: btfgen completion bash, zsh or fish")
 	}
-	commands, flags := c.App.VisibleCommands(), allFlags(c.App)
+	commands := completedCommands(c.App)
 	var script string
 	switch args[0] {
 	case "bash":
-		script = bashScript(commands, flags)
+		script = bashScript(commands)
 	case "zsh":
-		script = zshScript(commands, flags)
+		script = zshScript(commands)
 	case "fish":
-		script = fishScript(commands, flags)
+		script = fishScript(commands)
 	default:
 		return fmt.Errorf("there is no completion for %q: name bash, zsh or fish", args[0])
 	}
 	_, err := io.WriteString(c.App.Writer, script)
-	return err
+	if err != nil {
+		return fmt.Errorf("standard output: %w", err)
+	}
+	return nil
 }
 
-// allFlags are the flags of all commands, each name once.
+// allFlags are the flags of all commands. Some have the same names, and then
+// they agree on whether they have a value.
 func allFlags(app *cli.App) []cli.Flag {
 	flags := slices.Clone(app.Flags)
 	for _, command := range app.Commands {
 		for _, flag := range command.Flags {
-			if findFlag(flags, flag.Names()[0]) == nil {
+			if !slices.Contains(flags, flag) {
 				flags = append(flags, flag)
 			}
 		}
@@ -99,176 +111,91 @@ func completeTypes(out io.Writer, prefix, input string) error {
 	return w.Flush()
 }
 
-// A completedFlag is what a script needs to know of a flag.
-type completedFlag struct {
-	long, short string
-	usage       string
-	takesValue  bool
+// A completedCommand is what a script needs to know of a command.
+type completedCommand struct {
+	name  string // "": the default one
+	usage string
+	flags []completedFlag
+	words []string // its arguments, if they are a closed set, else they are files
 }
 
-// completedFlags are the flags that the scripts offer, as the command line has
-// them.
+// A completedFlag is a flag and what its values are.
+type completedFlag struct {
+	flagText
+	values valueKind
+	words  []string // for oneOf
+}
+
+// A valueKind is what may stand behind a flag.
+type valueKind int
+
+const (
+	noValue valueKind = iota
+	aFile
+	aType
+	aModule
+	oneOf
+	anyText
+)
+
+// completedCommands are the commands with their flags, the default one first.
+func completedCommands(app *cli.App) []completedCommand {
+	all := []completedCommand{{flags: completedFlags(app.VisibleFlags())}}
+	var names []string
+	for _, command := range app.VisibleCommands() {
+		c := completedCommand{name: command.Name, usage: command.Usage, flags: completedFlags(command.VisibleFlags())}
+		if command.Name == "completion" {
+			c.words = shells[:]
+		}
+		names = append(names, command.Name)
+		all = append(all, c)
+	}
+	for i := range all {
+		if all[i].name == "help" {
+			all[i].words = names
+		}
+	}
+	return all
+}
+
+// completedFlags are the flags that the scripts offer.
 func completedFlags(flags []cli.Flag) []completedFlag {
 	var all []completedFlag
 	for _, flag := range flags {
-		documented, ok := flag.(cli.DocGenerationFlag)
+		text, ok := textOf(flag)
 		if !ok {
 			continue
 		}
-		f := completedFlag{takesValue: documented.TakesValue()}
-		f.usage = plain(documented.GetUsage())
-		for _, name := range flag.Names() {
-			if len(name) == 1 {
-				f.short = name
-			} else {
-				f.long = name
-			}
+		f := completedFlag{flagText: text, values: aFile}
+		switch text.long {
+		case "type":
+			f.values = aType
+		case "module":
+			f.values = aModule
+		case "format":
+			f.values, f.words = oneOf, []string{formatHeader, formatGo, formatBTF}
+		case "spdx", "release", "max-size", "package", "prefix", "tags", "names", "set", "std", "target", "clang-flag":
+			f.values = anyText
+		}
+		if text.value == "" {
+			f.values = noValue
 		}
 		all = append(all, f)
 	}
 	return all
 }
 
-// plain takes out of a text what means something to a shell.
-func plain(s string) string {
-	return strings.NewReplacer("`", "", "'", "", "[", "(", "]", ")", ":", " -").Replace(s)
-}
-
-func commandNames(commands []*cli.Command) string {
-	var names []string
-	for _, command := range commands {
-		names = append(names, command.Name)
+// dashed are the names of a flag as they are typed: those that help shows, or
+// all.
+func (f completedFlag) dashed(all bool) []string {
+	names := []string{"--" + f.long}
+	if f.short != "" {
+		names = append(names, "-"+f.short)
 	}
-	return strings.Join(names, " ")
-}
-
-func bashScript(commands []*cli.Command, flags []cli.Flag) string {
-	var names []string
-	for _, f := range completedFlags(flags) {
-		names = append(names, "--"+f.long)
-		if f.short != "" {
-			names = append(names, "-"+f.short)
+	if all {
+		for _, name := range f.aliases {
+			names = append(names, strings.Repeat("-", min(len(name), 2))+name)
 		}
 	}
-	return strings.NewReplacer("@COMMANDS@", commandNames(commands), "@FLAGS@", strings.Join(names, " ")).Replace(`# bash completion for btfgen: eval "$(btfgen completion bash)"
-_btfgen() {
-	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} input= i
-	# bash takes the "=" of --type=task for a word of its own
-	if [[ $cur == "=" ]]; then cur=; elif [[ $prev == "=" ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi
-	for ((i = 1; i < COMP_CWORD - 1; i++)); do
-		case ${COMP_WORDS[i]} in -i | --input) input=${COMP_WORDS[i+1]} ;; esac
-	done
-	COMPREPLY=()
-	case $prev in
-	--type)
-		mapfile -t COMPREPLY < <(btfgen completion types "$cur" "$input" 2>/dev/null)
-		return ;;
-	-m | --module)
-		mapfile -t COMPREPLY < <(compgen -W "all $(ls /sys/kernel/btf 2>/dev/null | grep -vx vmlinux)" -- "$cur"; compgen -f -- "$cur")
-		return ;;
-	-i | --input | --base | --for | -k | --kernel | --kconfig)
-		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
-		return ;;
-	--format)
-		mapfile -t COMPREPLY < <(compgen -W "h go btf" -- "$cur")
-		return ;;
-	--spdx | --release | --max-size) return ;;
-	completion)
-		mapfile -t COMPREPLY < <(compgen -W "bash zsh fish" -- "$cur")
-		return ;;
-	esac
-	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "@FLAGS@" -- "$cur")
-	else
-		mapfile -t COMPREPLY < <(((COMP_CWORD == 1)) && compgen -W "@COMMANDS@" -- "$cur"; compgen -f -- "$cur")
-	fi
-}
-complete -o filenames -F _btfgen btfgen
-`)
-}
-
-func zshScript(commands []*cli.Command, flags []cli.Flag) string {
-	var specs strings.Builder
-	for _, f := range completedFlags(flags) {
-		name := "--" + f.long
-		if f.takesValue {
-			name += "="
-		}
-		if f.short != "" {
-			short := "-" + f.short
-			if f.takesValue {
-				short += "+"
-			}
-			name = "'{" + short + "," + name + "}'"
-		}
-		action := ""
-		switch {
-		case f.long == "type":
-			action = ":type:_btfgen_types"
-		case f.long == "module":
-			action = ":module:_btfgen_modules"
-		case f.long == "input" || f.long == "base" || f.long == "for" || f.long == "kernel" || f.long == "kconfig":
-			action = ":file:_files"
-		case f.long == "format":
-			action = ":format:(h go btf)"
-		case f.takesValue:
-			action = ":" + f.long + ":"
-		}
-		fmt.Fprintf(&specs, "\t\t'*%s[%s]%s' \\\n", name, f.usage, action)
-	}
-	return strings.NewReplacer("@COMMANDS@", commandNames(commands), "@FLAGS@", specs.String()).Replace(`#compdef btfgen
-# zsh completion for btfgen: eval "$(btfgen completion zsh)"
-_btfgen_types() {
-	local -a names
-	names=(${(f)"$(btfgen completion types "$PREFIX" "${opt_args[-i]:-${opt_args[--input]}}" 2>/dev/null)"})
-	compadd -a names
-}
-_btfgen_modules() {
-	compadd all /sys/kernel/btf/*~*/vmlinux(N:t)
-	_files
-}
-_btfgen_first() {
-	compadd @COMMANDS@
-	_files
-}
-_btfgen() {
-	if (( CURRENT == 3 )) && [[ $words[2] == completion ]]; then
-		compadd bash zsh fish
-		return
-	fi
-	_arguments -s \
-@FLAGS@		'1:output or command:_btfgen_first' '*:file:_files'
-}
-compdef _btfgen btfgen
-`)
-}
-
-func fishScript(commands []*cli.Command, flags []cli.Flag) string {
-	var b strings.Builder
-	b.WriteString(`# fish completion for btfgen: btfgen completion fish > ~/.config/fish/completions/btfgen.fish
-complete -c btfgen -f -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
-`)
-	for _, command := range commands {
-		fmt.Fprintf(&b, "complete -c btfgen -n __fish_is_first_token -a %s -d '%s'\n", command.Name, plain(command.Usage))
-	}
-	for _, f := range completedFlags(flags) {
-		b.WriteString("complete -c btfgen -l " + f.long)
-		if f.short != "" {
-			b.WriteString(" -s " + f.short)
-		}
-		switch {
-		case f.long == "type":
-			b.WriteString(` -x -a '(btfgen completion types (commandline -ct | string replace -r "^--type=" "") 2>/dev/null)'`)
-		case f.long == "module":
-			b.WriteString(` -r -F -a 'all (ls /sys/kernel/btf 2>/dev/null | string match -v vmlinux)'`)
-		case f.long == "input" || f.long == "base" || f.long == "for" || f.long == "kernel" || f.long == "kconfig":
-			b.WriteString(" -r -F")
-		case f.long == "format":
-			b.WriteString(" -x -a 'h go btf'")
-		case f.takesValue:
-			b.WriteString(" -x")
-		}
-		fmt.Fprintf(&b, " -d '%s'\n", f.usage)
-	}
-	return b.String()
+	return names
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -18,14 +19,20 @@ func forObjects(c *cli.Context) error {
 	if len(args) == 0 && len(clangFlags) == 0 {
 		return errors.New("name what to make for the object: btfgen --for prog.bpf.o min.btf for BTF to ship with it, slim.h for a header; btfgen --help tells more")
 	}
-	if len(args) == 1 && len(clangFlags) == 0 && (isDirectory(args[0]) || c.IsSet("kernel") && !c.IsSet("format") && canBeDirectory(args[0])) {
+	if len(args) == 1 && len(clangFlags) == 0 && isDirectoryFor(c, args[0]) {
 		if err := forFlags(c, formatBTF); err != nil {
 			return err
+		}
+		if format := c.String("format"); format != "" && formatNamed(format) != formatBTF {
+			return fmt.Errorf("%s is a directory, which is for the BTF of several kernels, and --format says %q: name a file", args[0], format)
 		}
 		return minimalBTF(c, args[0], true)
 	}
 	output, what, err := outputName(args, c.String("format"))
 	if err != nil {
+		return cmp.Or(misread(c, args), err)
+	}
+	if err := checkOutput(c, output, what); err != nil {
 		return err
 	}
 	if err := forFlags(c, what); err != nil {
@@ -40,7 +47,7 @@ func forObjects(c *cli.Context) error {
 	case formatBTF:
 		return minimalBTF(c, output, false)
 	default:
-		return fmt.Errorf("%s: --for makes no %s", output, what)
+		return fmt.Errorf("%s: --for makes headers (*.h) and BTF (*.btf); Go types are named by --type: btfgen --type NAME %s", output, quoteArg(output))
 	}
 }
 
@@ -49,12 +56,17 @@ func forFlags(c *cli.Context, what string) error {
 	switch {
 	case c.IsSet("fields") && what != formatHeader:
 		return errors.New("--fields is for headers: BTF for a program never has more members than it uses; leave it out")
-	case c.IsSet("kernel") && what == formatHeader:
-		return errors.New("--kernel makes the BTF of several kernels: --input names the kernel of a header")
 	case c.Bool("fast") && !c.Bool("verify"):
 		return errors.New("--fast says how to verify: add --verify")
 	}
 	return nil
+}
+
+// isDirectoryFor says whether an output is a directory for the BTF of several
+// kernels: by its name, or because --kernel names some and it does not say what
+// else is to be made.
+func isDirectoryFor(c *cli.Context, name string) bool {
+	return isDirectory(name) || c.IsSet("kernel") && !c.IsSet("format") && canBeDirectory(name)
 }
 
 // isDirectory says whether an output's name is that of a directory, which need

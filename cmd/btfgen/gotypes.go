@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -21,22 +22,24 @@ import (
 // goFlags are the flags that only go with Go types.
 func goFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "all", Usage: "Go: all types, where --type would name some"},
-		&cli.StringFlag{Name: "package", Usage: "Go: the package's `NAME`; default: $GOPACKAGE, which go generate sets, else kernel"},
-		&cli.StringFlag{Name: "prefix", Usage: "Go: put `PREFIX` before every name that the file declares"},
-		&cli.StringFlag{Name: "tags", Usage: "Go: build `CONSTRAINT` for the file, such as \"linux && amd64\""},
-		&cli.StringSliceFlag{Name: "names", Usage: "Go: rename a type or enumerator, `OLD=NEW`, where OLD is its name in C; repeatable"},
+		&cli.BoolFlag{Name: "all", Category: groupGo, Usage: "all types, where --type would name some"},
+		&cli.StringFlag{Name: "package", Category: groupGo, Usage: "the package's `NAME`; default: $GOPACKAGE, which go generate sets, else kernel"},
+		&cli.StringFlag{Name: "prefix", Category: groupGo, Usage: "put `PREFIX` before every name that the file declares"},
+		&cli.StringFlag{Name: "tags", Category: groupGo, Usage: "build `CONSTRAINT` for the file, such as \"linux && amd64\""},
+		&cli.StringSliceFlag{Name: "names", Category: groupGo, Usage: "rename a type or enumerator, `OLD=NEW`, where OLD is its name in C; repeatable"},
 	}
 }
 
 // goTypes makes a file of Go types.
 func goTypes(c *cli.Context, output string) error {
-	r := headerRequest{input: c.String("input"), modules: c.StringSlice("module"), types: c.StringSlice("type")}
+	r := headerRequest{modules: c.StringSlice("module"), types: c.StringSlice("type")}
+	var err error
+	if r.input, err = oneInput(c); err != nil {
+		return err
+	}
 	switch {
 	case c.Bool("check") && output == "-":
 		return errors.New("--check compares with a file: name one instead of \"-\"")
-	case c.IsSet("input") && r.input == "":
-		return errors.New("--input is empty: name a file, or leave the flag out for the running kernel")
 	case len(r.types) == 0 && !c.Bool("all"):
 		return errors.New("say which types with --type, such as --type task_struct or --type 'sk_*', or --all (those of a kernel take the Go compiler minutes)")
 	case len(r.types) > 0 && c.Bool("all"):
@@ -67,9 +70,16 @@ func goTypes(c *cli.Context, output string) error {
 	}
 	console.begin("printing Go types")
 	text, err := gogen.Generate(kernel.View, set, opts)
-	if err != nil {
+	var ofType *gogen.TypeError
+	switch {
+	case errors.As(err, &ofType):
 		return fmt.Errorf("%s: %w", r.origin(), err)
+	case err != nil:
+		return err // of the options
+	case !bytes.Contains(text, []byte("\ntype ")):
+		return fmt.Errorf("%s: it has no types that a Go file would declare", r.origin())
 	}
+	proof := ""
 	if c.Bool("verify") {
 		console.begin("verifying")
 		report, err := gogen.Verify(text, kernel.View)
@@ -86,6 +96,7 @@ func goTypes(c *cli.Context, output string) error {
 			}
 			return noError(output + ": not written, since it does not agree with the BTF: please report this as a bug of btfgen")
 		}
+		proof = "Go agrees with the BTF on " + describeGoCounts(report)
 	}
 	console.end()
 	switch {
@@ -105,6 +116,9 @@ func goTypes(c *cli.Context, output string) error {
 		console.say("%s: written, %s bytes", output, thousands(len(text)))
 	} else {
 		console.say("%s: unchanged", output)
+	}
+	if proof != "" {
+		console.say("%s: %s", output, proof)
 	}
 	return nil
 }
@@ -265,10 +279,15 @@ func verifyGo(c *cli.Context, path string) error {
 	return nil
 }
 
-func printGoReport(out io.Writer, path string, r *gogen.Report, colour bool) error {
-	counts := fmt.Sprintf("%s, %s, %s and %s on %s", count(r.Types, "type"), count(r.Fields, "field"),
+// describeGoCounts tells what was compared.
+func describeGoCounts(r *gogen.Report) string {
+	return fmt.Sprintf("%s, %s, %s and %s on %s", count(r.Types, "type"), count(r.Fields, "field"),
 		count(r.Accessors, "member behind methods", "members behind methods"), count(r.Constants, "constant"),
 		strings.Join(r.Architectures, ", "))
+}
+
+func printGoReport(out io.Writer, path string, r *gogen.Report, colour bool) error {
+	counts := describeGoCounts(r)
 	var b strings.Builder
 	no := paint(colour, core.Fails, "does not hold")
 	switch {

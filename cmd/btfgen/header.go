@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -18,14 +19,14 @@ import (
 // headerFlags are the flags of the default command.
 func headerFlags() []cli.Flag {
 	return append(append(inputFlags(), []cli.Flag{
-		&cli.StringFlag{Name: "format", Usage: "make `FORMAT`, whatever OUTPUT is called: a C header (h), Go types (go) or BTF (btf)"},
-		&cli.StringSliceFlag{Name: "for", Usage: "only what a BPF `OBJECT` needs of the kernel; for headers also a source file; repeatable"},
-		&cli.StringSliceFlag{Name: "kernel", Aliases: []string{"k"}, Usage: "with --for and a directory as OUTPUT: make the BTF of each `KERNEL`, a file, directory or glob; repeatable"},
-		&cli.BoolFlag{Name: "no-kfuncs", Usage: "leave out the prototypes of kfuncs"},
-		&cli.StringFlag{Name: "spdx", Usage: "name the header's licence in its first line, by an SPDX `ID`"},
-		&cli.BoolFlag{Name: "no-provenance", Usage: "leave out the comment that says what the header was made from"},
-		&cli.BoolFlag{Name: "check", Usage: "write nothing; show how OUTPUT differs from what would be written"},
-		&cli.BoolFlag{Name: "verify", Usage: "write the header only if clang confirms every size, offset, type and value; Go types, if package go/types does"},
+		&cli.StringFlag{Name: "format", Category: groupOutput, Usage: "make `FORMAT`, whatever OUTPUT is called: a C header (h), Go types (go) or BTF (btf)"},
+		&cli.StringSliceFlag{Name: "for", Category: groupFor, Usage: "only what a BPF `OBJECT` needs of the kernel; for headers also a source file; repeatable"},
+		&cli.StringSliceFlag{Name: "kernel", Aliases: []string{"k"}, Category: groupFor, Usage: "the same as --input, and with --for and a directory as OUTPUT: make the BTF of each `KERNEL`, a file, directory or glob; repeatable"},
+		&cli.BoolFlag{Name: "no-kfuncs", Category: groupOutput, Usage: "leave out the prototypes of kfuncs"},
+		&cli.StringFlag{Name: "spdx", Category: groupOutput, Usage: "name the header's licence in its first line, by an SPDX `ID`"},
+		&cli.BoolFlag{Name: "no-provenance", Category: groupOutput, Usage: "leave out the comment that says what the header was made from"},
+		&cli.BoolFlag{Name: "check", Category: groupVerify, Usage: "write nothing; show how OUTPUT differs from what would be written"},
+		&cli.BoolFlag{Name: "verify", Category: groupVerify, Usage: "write the header only if clang confirms every size, offset, type and value; Go types, if package go/types does"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print only errors and what was asked for"},
 	}...), slices.Concat(slimFlags(), compilerFlags(), goFlags())...)
 }
@@ -54,17 +55,14 @@ func header(c *cli.Context) error {
 	if c.IsSet("fields") {
 		return errors.New("--fields keeps the members that a program uses: name the program with --for")
 	}
-	if c.IsSet("kernel") {
-		return errors.New("--kernel goes with --for: --input names the kernel of a header")
-	}
-	if err := clangFlagsAlone(c.Args().Slice()); err != nil {
-		return err
-	}
 	output, what, err := outputName(c.Args().Slice(), c.String("format"))
 	if err != nil {
-		return err
+		return cmp.Or(misread(c, c.Args().Slice()), err)
 	}
 	if err := checkFlags(c, what); err != nil {
+		return err
+	}
+	if err := checkOutput(c, output, what); err != nil {
 		return err
 	}
 	if what == formatGo {
@@ -120,7 +118,6 @@ func thousands(n int) string {
 func newHeaderRequest(c *cli.Context, output, what string) (headerRequest, error) {
 	r := headerRequest{
 		output: output, format: what,
-		input:   c.String("input"),
 		modules: c.StringSlice("module"),
 		types:   c.StringSlice("type"),
 		check:   c.Bool("check"),
@@ -139,11 +136,15 @@ func newHeaderRequest(c *cli.Context, output, what string) (headerRequest, error
 	if r.check && r.output == "-" {
 		return r, errors.New("--check compares with a file: name one instead of \"-\"")
 	}
-	if (r.fast || len(r.compilers) > 0) && !r.verify && !c.IsSet("for") {
-		return r, errors.New("--clang and --fast say how to verify: add --verify")
+	switch {
+	case r.verify:
+	case r.fast:
+		return r, errors.New("--fast says how to verify: add --verify")
+	case len(r.compilers) > 0 && !c.IsSet("for"):
+		return r, errors.New("--clang says what to verify with: add --verify")
 	}
-	if c.IsSet("input") && r.input == "" {
-		return r, errors.New("--input is empty: name a file, or leave the flag out for the running kernel")
+	if r.input, err = oneInput(c); err != nil {
+		return r, err
 	}
 	if c.IsSet("spdx") {
 		if err := checkLicence(r.options.SPDX); err != nil {
@@ -174,7 +175,12 @@ func checkPattern(pattern string) error {
 	if strings.TrimSpace(pattern) == "" {
 		return errors.New("--type is empty: name a type, such as task_struct, or a pattern, such as 'sk_*'")
 	}
-	if i := strings.IndexFunc(pattern, odd); i >= 0 {
+	switch i := strings.IndexFunc(pattern, odd); {
+	case i >= 0 && pattern[i] == ',':
+		return fmt.Errorf("--type %q: no type's name has a comma: give --type for each", pattern)
+	case i >= 0 && strings.ContainsAny(pattern[i:i+1], "\"'`") || i >= 0 && (strings.HasPrefix(pattern[i:], "\u2018") || strings.HasPrefix(pattern[i:], "\u201c")):
+		return fmt.Errorf("--type %q: the quotes have become part of the pattern: write them once, as in --type 'sk_*'", pattern)
+	case i >= 0:
 		return fmt.Errorf("--type %q: no type's name has a character as at %q; a pattern is made of a name's characters and * ? [...]", pattern, pattern[i:])
 	}
 	return nil
@@ -194,6 +200,9 @@ func (r headerRequest) make(console *console, out io.Writer) ([]byte, error) {
 		if set, err = selectTypes(kernel.View, r.types); err != nil {
 			return nil, err
 		}
+		for _, pattern := range r.undefined(kernel.View) {
+			console.say("warning: --type %q: what matches is declared there and not defined; a module may define it (-m)", pattern)
+		}
 	}
 	if r.format == formatBTF {
 		console.begin("writing BTF")
@@ -204,6 +213,9 @@ func (r headerRequest) make(console *console, out io.Writer) ([]byte, error) {
 	plan, err := cgen.NewPlan(kernel.View, set, r.options)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r.origin(), err)
+	}
+	if len(plan.Decls()) == 0 {
+		return nil, r.nothing()
 	}
 	console.begin("printing the header")
 	text, err := plan.Print()
@@ -217,6 +229,30 @@ func (r headerRequest) make(console *console, out io.Writer) ([]byte, error) {
 		}
 	}
 	return text, nil
+}
+
+// nothing is the error of a header that would declare nothing.
+func (r headerRequest) nothing() error {
+	switch {
+	case len(r.types) > 0 && !r.options.Kfuncs:
+		return fmt.Errorf("--type=%s: all that matches are kfuncs, which --no-kfuncs leaves out: the header would be empty", strings.Join(r.types, ", --type="))
+	case !r.options.Kfuncs:
+		return fmt.Errorf("%s: it has no types that a header would declare (--no-kfuncs leaves out functions)", r.origin())
+	}
+	return fmt.Errorf("%s: it has no types that a header would declare", r.origin())
+}
+
+// undefined are those patterns of --type that match nothing but types which are
+// declared and not defined.
+func (r headerRequest) undefined(view *btfdump.View) []string {
+	var undefined []string
+	for _, pattern := range r.types {
+		ids, err := view.Match(pattern)
+		if err == nil && !slices.ContainsFunc(ids, func(id btfdump.TypeID) bool { return !view.Type(id).IsForward() }) {
+			undefined = append(undefined, pattern)
+		}
+	}
+	return undefined
 }
 
 // rawBTF returns the BTF as it was found; if types or modules were asked for,

@@ -20,18 +20,28 @@ func infoCommand() *cli.Command {
 		Name:      "info",
 		Usage:     "tell what is in a kernel's file, how it was opened, and what is off",
 		ArgsUsage: "[FILE]",
-		CustomHelpTemplate: `btfgen info [flags] [FILE] tells what is in a file (or directory, stream "-", loaded object prog:ID, map:ID, btf:ID), or in the running kernel: how it was opened, the kernel's release and build ID, the BTF's header and types, and what is off with it.
-
-FLAGS
-{{- range .VisibleFlags}}
-   {{.}}{{end}}
-
-EXIT CODE
-   0 there is BTF · 1 there is none · 2 wrong usage or unreadable input
-`,
-		Flags:  append(openFlags(), &cli.BoolFlag{Name: "json", Usage: "print JSON"}),
+		Flags: append([]cli.Flag{
+			&cli.StringFlag{Name: inputFlag, Aliases: []string{"i", "kernel", "k"}, Category: groupInput, Usage: "the `FILE`, which may stand by itself as well"},
+		}, append(openFlags(), &cli.BoolFlag{Name: "json", Usage: "print JSON"})...),
 		Action: info,
 	}
+}
+
+var infoManual = manual{
+	synopsis: []string{"info [flags] [FILE]"},
+	about: []string{
+		"btfgen info tells what is in a file (or directory, stream \"-\", loaded object prog:ID, map:ID, btf:ID), or in the running kernel: how it was opened, the kernel's release and build ID, the BTF's header and types, and what is off with it.",
+	},
+	examples: []entry{
+		{"btfgen info", "the running kernel"},
+		{"btfgen info linux-image.deb", "where in a package the BTF is, and what kernel it is of"},
+		{"btfgen info --json vmlinuz | jq -r .buildID", "for scripts"},
+	},
+	exit: []entry{
+		{"0", "there is BTF"},
+		{"1", "there is none"},
+		{"2", "wrong usage or unreadable input"},
+	},
 }
 
 // A report is what info prints; its JSON form is the command's --json.
@@ -105,6 +115,15 @@ func info(c *cli.Context) error {
 	if len(args) == 1 {
 		if input = args[0]; input == "" {
 			return errors.New("the file's name is empty: leave it out for the running kernel")
+		}
+	}
+	if c.IsSet(inputFlag) {
+		if len(args) == 1 {
+			return fmt.Errorf("info takes one file, but two were given: %q and --input %q", args[0], c.String(inputFlag))
+		}
+		var err error
+		if input, err = oneInput(c); err != nil {
+			return err
 		}
 	}
 	options, err := sourceOptions(c)

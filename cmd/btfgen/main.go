@@ -50,10 +50,19 @@ func (e noError) Error() string { return string(e) }
 // run does what the arguments ask for and returns the exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	app := newApp()
+	var unwritten error // of help and version, which the cli package prints
+	cli.HelpPrinter = func(out io.Writer, _ string, about any) { unwritten = printHelp(out, about) }
+	cli.VersionPrinter = func(c *cli.Context) {
+		// The package would print "btfgen version v1.2.3".
+		_, unwritten = fmt.Fprintf(c.App.Writer, "btfgen %s\n", c.App.Version)
+	}
 	app.Reader, app.Writer, app.ErrWriter = stdin, stdout, stderr
 	args, err := arrange(app, args)
 	if err == nil {
 		err = app.Run(append([]string{app.Name}, args...))
+	}
+	if err == nil && unwritten != nil {
+		err = fmt.Errorf("standard output: %w", unwritten)
 	}
 	if err == nil {
 		return 0
@@ -73,20 +82,27 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 // newApp describes the command line to the cli package, which parses it and
 // prints the help.
 func newApp() *cli.App {
-	// The package would print "btfgen version v1.2.3".
-	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprintf(c.App.Writer, "btfgen %s\n", c.App.Version) }
-	cli.FlagStringer = describeFlag
-	return &cli.App{
+	// The package describes all flags at each start, for its own help.
+	cli.FlagStringer = func(cli.Flag) string { return "" }
+	cli.HelpFlag = &cli.BoolFlag{Name: "help", Aliases: []string{"h"}, Usage: "print this", Category: groupOther}
+	cli.VersionFlag = &cli.BoolFlag{Name: "version", Aliases: []string{"v"}, Usage: "print the version", Category: groupOther}
+	app := &cli.App{
 		Name:                      "btfgen",
 		Version:                   version(),
 		Usage:                     "make a C header from a kernel's types",
-		UsageText:                 "btfgen [flags] OUTPUT\n" + "btfgen check [flags] OBJECT...\n" + "btfgen verify [flags] HEADER\n" + "btfgen info [flags] [FILE]\n" + "btfgen completion bash|zsh|fish",
-		CustomAppHelpTemplate:     helpTemplate,
 		Flags:                     headerFlags(),
 		Action:                    header,
-		Commands:                  []*cli.Command{checkCommand(), verifyCommand(), infoCommand(), completionCommand()},
+		Commands:                  []*cli.Command{checkCommand(), verifyCommand(), infoCommand(), completionCommand(), helpCommand(), manCommand()},
+		HideHelpCommand:           true, // ours knows what btfgen's commands are called elsewhere
 		DisableSliceFlagSeparator: true, // a comma may stand in a file's name
 		ExitErrHandler:            func(*cli.Context, error) {},
 		OnUsageError:              func(_ *cli.Context, err error, _ bool) error { return err },
 	}
+	// The cli package adds these by itself, but for a command of its own name.
+	app.Flags = append(app.Flags, cli.HelpFlag, cli.VersionFlag)
+	for _, command := range app.Commands {
+		command.Flags = append(command.Flags, cli.HelpFlag)
+		command.HideHelpCommand = true
+	}
+	return app
 }

@@ -29,24 +29,28 @@ func minimalBTF(c *cli.Context, output string, directory bool) error {
 	if err := checkFlags(c, formatBTF); err != nil {
 		return err
 	}
-	kernels := c.StringSlice("kernel")
+	kernels, err := inputs(c)
 	switch {
+	case err != nil:
+		return err
 	case c.IsSet("type"):
 		return errors.New("--type and --for both say which types: leave one of them out")
-	case c.IsSet("input") && c.String("input") == "":
-		return errors.New("--input is empty: name a file, or leave the flag out for the running kernel")
-	case c.IsSet("input") && len(kernels) > 0:
-		return errors.New("--input is for one kernel and --kernel for several: leave one of them out")
 	case directory && len(kernels) == 0:
-		return fmt.Errorf("%s is a directory, for the BTF of several kernels: name those with --kernel, or an output *.btf for one", output)
-	case !directory && len(kernels) > 0:
-		return fmt.Errorf("--kernel is for several kernels, so the output is a directory: write %q, or --input for one kernel", strings.TrimSuffix(output, filepath.Ext(output))+"/")
-	case c.Bool("check") && output == "-":
+		return fmt.Errorf("%s is a directory, for the BTF of several kernels: name those with --kernel (or -k), or an output *.btf for one", output)
+	case !directory && len(kernels) > 1:
+		return fmt.Errorf("BTF for %d kernels goes into a directory: write %q, or name one kernel", len(kernels), strings.TrimSuffix(output, filepath.Ext(output))+"/")
+	}
+	input := ""
+	if !directory {
+		if input, err = oneInput(c); err != nil {
+			return err
+		}
+	}
+	if c.Bool("check") && output == "-" {
 		return errors.New("--check compares with a file: name one instead of \"-\"")
 	}
 	r := minimalRequest{modules: c.StringSlice("module"), check: c.Bool("check"), console: newConsole(c.App.ErrWriter, c.Bool("quiet"))}
 	defer r.console.end()
-	var err error
 	if r.source, err = sourceOptions(c); err != nil {
 		return err
 	}
@@ -54,7 +58,7 @@ func minimalBTF(c *cli.Context, output string, directory bool) error {
 	if !directory {
 		r.console.begin("reading the kernel's types")
 		// Both take a while and neither needs the other.
-		go func() { kernel <- r.open(c.String("input")) }()
+		go func() { kernel <- r.open(input) }()
 	}
 	if r.objects, err = readObjects(c.StringSlice("for")); err != nil {
 		return err

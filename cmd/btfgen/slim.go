@@ -22,7 +22,7 @@ import (
 // slimFlags are those of --for OBJECT slim.h.
 func slimFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "fields", Usage: "with --for, records keep only the members that are used, at their offsets"},
+		&cli.BoolFlag{Name: "fields", Category: groupFor, Usage: "with --for, records keep only the members that are used, at their offsets"},
 	}
 }
 

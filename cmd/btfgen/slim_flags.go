@@ -47,15 +47,6 @@ func checkClangFlags(flags []string) error {
 	return nil
 }
 
-// clangFlagsAlone is the error for flags of clang's without a program.
-func clangFlagsAlone(args []string) error {
-	_, flags := splitFlags(args)
-	if len(flags) == 0 || !strings.HasPrefix(flags[0], "-") || flags[0] == "-" {
-		return nil
-	}
-	return fmt.Errorf("%q behind \"--\" are flags for clang, which compiles the program that --for names: add --for prog.bpf.c, or leave them out", flags)
-}
-
 // targetArch is what tells libbpf's headers whose registers a program reads.
 const targetArch = "-D__TARGET_ARCH_"
 

@@ -22,8 +22,10 @@ import (
 //     runs in builds.
 //   - A progress line is shown on a terminal only, only when something has taken
 //     half a second, and is wiped when it is over. A log file never sees one.
-//   - No colours, and no control characters that came from a file: text from an
-//     input is printed by printable or quoted with %q.
+//   - Colours are for terminals only, and not for dumb ones, nor where NO_COLOR is
+//     set: see painterFor. They repeat what the text says.
+//   - No control characters that came from a file: text from an input is printed
+//     by printable or quoted with %q.
 
 // A console is the line of communication to a person, on standard error.
 type console struct {
@@ -42,8 +44,26 @@ type console struct {
 const progressDelay = 500 * time.Millisecond
 
 func newConsole(out io.Writer, quiet bool) *console {
-	file, ok := out.(*os.File)
-	return &console{out: out, quiet: quiet, terminal: ok && term.IsTerminal(int(file.Fd()))}
+	// A dumb terminal can't wipe a line.
+	return &console{out: out, quiet: quiet, terminal: isTerminal(out) && os.Getenv("TERM") != "dumb"}
+}
+
+// isTerminal says whether a stream is a terminal.
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// widthOf returns how many columns a terminal has, and 0 for other streams.
+func widthOf(out io.Writer) int {
+	if !isTerminal(out) {
+		return 0
+	}
+	width, _, err := term.GetSize(int(out.(*os.File).Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
 }
 
 // begin tells what is going on from now on, until the next begin or end.

@@ -26,14 +26,14 @@ func verifyCommand() *cli.Command {
 		Name:  "verify",
 		Usage: "compile a header with clang and compare it with the kernel's types",
 		Flags: append(verifiedInputFlags(), append(compilerFlags(),
-			&cli.StringFlag{Name: "std", Usage: "C `STANDARD` to compile for, as clang's -std takes it; default: gnu11"},
-			&cli.StringFlag{Name: "target", Usage: "compile for `TARGET`; default: bpfel or bpfeb, as the kernel's byte order is"},
-			&cli.StringSliceFlag{Name: "clang-flag", Aliases: []string{"X"}, Usage: "pass `FLAG` to clang, such as -DNAME or -I DIR; repeatable"},
+			&cli.StringFlag{Name: "std", Category: groupVerify, Usage: "C `STANDARD` to compile for, as clang's -std takes it; default: gnu11"},
+			&cli.StringFlag{Name: "target", Category: groupVerify, Usage: "compile for `TARGET`; default: bpfel or bpfeb, as the kernel's byte order is"},
+			&cli.StringSliceFlag{Name: "clang-flag", Aliases: []string{"X"}, Category: groupVerify, Usage: "pass `FLAG` to clang, such as -DNAME or -I DIR; repeatable"},
 			&cli.BoolFlag{Name: "json", Usage: "print all that was found, for scripts"},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print nothing if the header holds"},
 		)...),
-		CustomHelpTemplate: verifyHelp,
-		Action:             verifyHeader,
+		ArgsUsage: "HEADER",
+		Action:    verifyHeader,
 	}
 }
 
@@ -51,33 +51,31 @@ func verifiedInputFlags() []cli.Flag {
 // compilerFlags are those of verify and of --verify.
 func compilerFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "clang", Usage: "verify, or compile with --for, with `CLANG`, the name or path of one program; default: $CLANG, which may be a command such as \"ccache clang\", clang, or the newest clang-N; repeatable"},
-		&cli.BoolFlag{Name: "fast", Usage: "verify only sizes, offsets and values, in about a second"},
+		&cli.StringSliceFlag{Name: "clang", Category: groupVerify, Usage: "verify, or compile with --for, with `CLANG`, the name or path of one program; default: $CLANG, which may be a command such as \"ccache clang\", clang, or the newest clang-N; repeatable"},
+		&cli.BoolFlag{Name: "fast", Category: groupVerify, Usage: "verify only sizes, offsets and values, in about a second"},
 	}
 }
 
-const verifyHelp = `btfgen verify [flags] HEADER compiles a C header with clang and compares what the compiler makes of it with the types of a kernel: every size, member, offset, bitfield, type, value and prototype, and that accesses are relocated (CO-RE). Any header will do, whichever tool or person wrote it. Types that it lacks are counted, and are no mistake unless --type asks for them; a header with none of the kernel's types does not hold.
-
-EXAMPLES
-   btfgen verify vmlinux.h               against the running kernel
-   btfgen verify vmlinux.h -i vmlinux-6.12 -m veth.ko
-                                         against a kernel and a module that are not running
-   btfgen verify --fast vmlinux.h        sizes, offsets and values only
-   btfgen verify --clang clang-14 --clang clang-22 vmlinux.h
-                                         with two compilers
-   btfgen verify --json vmlinux.h | jq '.reports[].mismatches[]'
-                                         for scripts
-   btfgen --verify vmlinux.h             make a header, and keep it only if it holds
-   btfgen verify types.go                Go types: every size, offset and constant, for eight
-                                         architectures; no compiler is needed
-
-FLAGS
-{{- range .VisibleFlags}}
-   {{.}}{{end}}
-
-EXIT CODE
-   0 the header holds · 1 it does not · 2 wrong usage, unreadable input or no clang
-`
+var verifyManual = manual{
+	synopsis: []string{"verify [flags] HEADER"},
+	about: []string{
+		"btfgen verify compiles a C header with clang and compares what the compiler makes of it with the types of a kernel: every size, member, offset, bitfield, type, value and prototype, and that accesses are relocated (CO-RE). Any header will do, whichever tool or person wrote it. Types that it lacks are counted, and are no mistake unless --type asks for them; a header with none of the kernel's types does not hold.",
+	},
+	examples: []entry{
+		{"btfgen verify vmlinux.h", "against the running kernel"},
+		{"btfgen verify vmlinux.h -i vmlinux-6.12 -m veth.ko", "against a kernel and a module that are not running"},
+		{"btfgen verify --fast vmlinux.h", "sizes, offsets and values only"},
+		{"btfgen verify --clang clang-14 --clang clang-22 vmlinux.h", "with two compilers"},
+		{"btfgen verify --json vmlinux.h | jq '.reports[].mismatches[]'", "for scripts"},
+		{"btfgen --verify vmlinux.h", "make a header, and keep it only if it holds"},
+		{"btfgen verify types.go", "Go types: every size, offset and constant, for eight architectures; no compiler is needed"},
+	},
+	exit: []entry{
+		{"0", "the header holds"},
+		{"1", "it does not"},
+		{"2", "wrong usage, unreadable input or no clang"},
+	},
+}
 
 // verifyHeader is the verify command.
 func verifyHeader(c *cli.Context) error {
