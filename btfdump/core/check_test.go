@@ -42,10 +42,16 @@ func compileC(t testing.TB, text string, flags ...string) *core.Object {
 // compileCRaw also returns the object file.
 func compileCRaw(t testing.TB, text string, flags ...string) (*core.Object, []byte) {
 	t.Helper()
+	return compileWith(t, clangtest.Newest(t), text, flags...)
+}
+
+// compileWith is compileCRaw with a certain clang.
+func compileWith(t testing.TB, clang clangtest.Clang, text string, flags ...string) (*core.Object, []byte) {
+	t.Helper()
 	args := append([]string{"-g", "-O2", "-target", "bpf", "-D__TARGET_ARCH_x86", "-Wno-unknown-attributes"}, flags...)
-	path, output, err := clangtest.Newest(t).Compile(t, map[string]string{"main.c": text}, args...)
+	path, output, err := clang.Compile(t, map[string]string{"main.c": text}, args...)
 	if err != nil {
-		t.Fatalf("clang: %v\n%s\n%s", err, output, text)
+		t.Fatalf("%s: %v\n%s\n%s", clang.Name, err, output, text)
 	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -226,24 +232,33 @@ var checkCases = []checkCase{
 	{name: "address from kallsyms", before: `extern const void secret __ksym;`, body: `sink = (long)&secret;`, old: "may fail: secret: it is looked up in /proc/kallsyms", new: "may fail"},
 }
 
+// TestCheck holds for the code of every compiler: what a program asks of a kernel
+// does not depend on how its conditions are written down.
 func TestCheck(t *testing.T) {
 	kernels := []*core.Kernel{kernelOf(t, "5.4.1", oldKernel), kernelOf(t, "6.8.1", newKernel)}
-	for _, c := range checkCases {
-		t.Run(c.name, func(t *testing.T) {
-			o := compileC(t, c.source())
-			report := core.Check([]*core.Object{o}, kernels...)
-			for i, want := range []string{c.old, c.new} {
-				k := report.Kernels[i]
-				p := programNamed(t, k, "prog")
-				verdict, texts, _ := strings.Cut(want, ": ")
-				if p.Verdict.String() != verdict {
-					t.Errorf("on %s: %s, want %s\n%s", k.Kernel, p.Verdict, verdict, describe(p))
-				}
-				if !strings.Contains(describe(p), strings.TrimSuffix(texts, "fentry")) {
-					t.Errorf("on %s: want a finding with %q, got\n%s", k.Kernel, texts, describe(p))
-				}
+	for _, v := range compilers(t) {
+		t.Run(v.String(), func(t *testing.T) {
+			t.Parallel()
+			for _, c := range checkCases {
+				t.Run(c.name, func(t *testing.T) { c.check(t, v, kernels) })
 			}
 		})
+	}
+}
+
+func (c checkCase) check(t *testing.T, v variant, kernels []*core.Kernel) {
+	o, _ := compileWith(t, v.clang, c.source(), "-mcpu="+v.cpu)
+	report := core.Check([]*core.Object{o}, kernels...)
+	for i, want := range []string{c.old, c.new} {
+		k := report.Kernels[i]
+		p := programNamed(t, k, "prog")
+		verdict, texts, _ := strings.Cut(want, ": ")
+		if p.Verdict.String() != verdict {
+			t.Errorf("on %s: %s, want %s\n%s", k.Kernel, p.Verdict, verdict, describe(p))
+		}
+		if !strings.Contains(describe(p), strings.TrimSuffix(texts, "fentry")) {
+			t.Errorf("on %s: want a finding with %q, got\n%s", k.Kernel, texts, describe(p))
+		}
 	}
 }
 

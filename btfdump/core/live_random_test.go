@@ -3,14 +3,33 @@ package core_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"strings"
+	"testing"
 )
+
+// randomVariable names an environment variable with how many random programs are
+// tried with each compiler, for more than a test run has time for.
+const randomVariable = "BTFGEN_RANDOM_GUARDS"
+
+func randomPrograms(t testing.TB) int {
+	text := os.Getenv(randomVariable)
+	if text == "" {
+		return 20
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s=%s is no number of programs", randomVariable, text)
+	}
+	return n
+}
 
 // randomLiveCases are programs with guards in each other, right and wrong ones.
 // What is said of them is left open: only that the kernel agrees counts.
-func randomLiveCases(n int) []liveCase {
+func randomLiveCases(from, n int) []liveCase {
 	var cases []liveCase
-	for i := range n {
+	for i := from; i < from+n; i++ {
 		w := guardWriter{rand.New(rand.NewPCG(uint64(i), 0))}
 		before := "static noinline int get(int n, int has) { if (has) { " + w.statement(2) + " } " + w.statement(3) + " return n; }"
 		cases = append(cases, liveCase{name: fmt.Sprint("random ", i), before: before, body: "int n = 0; " + w.statements(0) + " sink = n;"})

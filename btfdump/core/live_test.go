@@ -139,43 +139,53 @@ func TestLiveKernel(t *testing.T) {
 	}
 	kernel := core.NewKernel("running", k, true)
 	kernel.Config = runningConfig(t)
-	counts := make(map[core.Verdict]int)
 	_, trial := compileCRaw(t, programPrelude+"SEC(\"fentry/do_unlinkat\") int prog(void *ctx) { return 0; }")
 	trampolines := loadIntoKernel(trial)
-	for _, c := range slices.Concat(liveCases, randomLiveCases(30)) {
-		t.Run(c.name, func(t *testing.T) {
-			if kernel.Config == nil && bytes.Contains([]byte(c.name), []byte("kconfig")) {
-				t.Skip("the running kernel shows no configuration")
+	for i, v := range compilers(t) {
+		t.Run(v.String(), func(t *testing.T) {
+			t.Parallel()
+			counts := make(map[core.Verdict]int)
+			// Other programs for each.
+			for _, c := range slices.Concat(liveCases, randomLiveCases(i*randomPrograms(t), randomPrograms(t))) {
+				t.Run(c.name, func(t *testing.T) { counts[c.load(t, v, kernel, trampolines)]++ })
 			}
-			section := c.section
-			if section == "" {
-				section = "kprobe/do_unlinkat"
-			}
-			typed := strings.HasPrefix(section, "fentry/") || strings.HasPrefix(section, "fexit/")
-			text := programPrelude + liveTypes + c.before + "\nSEC(\"" + section + "\") int prog(void *ctx)\n{\n" + c.body + "\n\treturn 0;\n}\n"
-			o, raw := compileCRaw(t, text)
-			p := programNamed(t, core.Check([]*core.Object{o}, kernel).Kernels[0], "prog")
-			if c.want != "" && p.Verdict.String() != c.want {
-				t.Errorf("%s, want %s\n%s", p.Verdict, c.want, describe(p))
-			}
-			err := loadIntoKernel(raw)
-			counts[p.Verdict]++
-			switch {
-			case err != nil && strings.Contains(err.Error(), "unsupported binding: STB_WEAK"):
-				t.Skip("cilium/ebpf knows no weak kconfig options")
-			case typed && trampolines != nil:
-				t.Skipf("the running kernel does not take fentry programs at all: %v", trampolines)
-			case errors.Is(err, os.ErrPermission):
-				t.Errorf("the kernel refuses it for another reason: %v", err)
-			case p.Verdict <= core.Degraded && err != nil:
-				t.Errorf("%s, but the kernel says: %+v\n%s", p.Verdict, err, describe(p))
-			case p.Verdict == core.Fails && err == nil:
-				t.Errorf("%s, but it loads\n%s", p.Verdict, describe(p))
-			}
-			t.Logf("%s; loads: %v", p.Verdict, err == nil)
+			t.Logf("verdicts: %v", counts)
 		})
 	}
-	t.Logf("verdicts: %v", counts)
+}
+
+// load asks the running kernel whether it takes a program, and returns what was
+// said of it. trampolines is why it takes no program at all that traces functions.
+func (c liveCase) load(t *testing.T, v variant, kernel *core.Kernel, trampolines error) core.Verdict {
+	if kernel.Config == nil && bytes.Contains([]byte(c.name), []byte("kconfig")) {
+		t.Skip("the running kernel shows no configuration")
+	}
+	section := c.section
+	if section == "" {
+		section = "kprobe/do_unlinkat"
+	}
+	typed := strings.HasPrefix(section, "fentry/") || strings.HasPrefix(section, "fexit/")
+	text := programPrelude + liveTypes + c.before + "\nSEC(\"" + section + "\") int prog(void *ctx)\n{\n" + c.body + "\n\treturn 0;\n}\n"
+	o, raw := compileWith(t, v.clang, text, "-mcpu="+v.cpu)
+	p := programNamed(t, core.Check([]*core.Object{o}, kernel).Kernels[0], "prog")
+	if c.want != "" && p.Verdict.String() != c.want {
+		t.Errorf("%s, want %s\n%s", p.Verdict, c.want, describe(p))
+	}
+	err := loadIntoKernel(raw)
+	switch {
+	case err != nil && strings.Contains(err.Error(), "unsupported binding: STB_WEAK"):
+		t.Skip("cilium/ebpf knows no weak kconfig options")
+	case typed && trampolines != nil:
+		t.Skipf("the running kernel does not take fentry programs at all: %v", trampolines)
+	case errors.Is(err, os.ErrPermission):
+		t.Errorf("the kernel refuses it for another reason: %v", err)
+	case p.Verdict <= core.Degraded && err != nil:
+		t.Errorf("%s, but the kernel says: %+v\n%s\n%s", p.Verdict, err, describe(p), text)
+	case p.Verdict == core.Fails && err == nil:
+		t.Errorf("%s, but it loads\n%s\n%s", p.Verdict, describe(p), text)
+	}
+	t.Logf("%s; loads: %v", p.Verdict, err == nil)
+	return p.Verdict
 }
 
 func loadIntoKernel(raw []byte) error {

@@ -68,19 +68,28 @@ type variant struct {
 	cpu   string
 }
 
-// matrixObjects compiles a source in testdata/relocate with every clang, for
-// the instructions that each of them has to offer.
-func matrixObjects(t *testing.T, target, source string) []matrixObject {
+func (v variant) String() string { return v.clang.Name + " -mcpu=" + v.cpu }
+
+// compilers returns every clang, with the instruction sets that they have to
+// offer: the oldest one also without 32-bit arithmetic, and the newest one with
+// stores of constants and divisions of signed numbers.
+func compilers(t testing.TB) []variant {
 	t.Helper()
 	var variants []variant
 	for _, c := range clangtest.Compilers(t) {
 		variants = append(variants, variant{c, "v3"})
 	}
-	variants = slices.Insert(variants, 0, variant{variants[0].clang, "v1"}) // no 32-bit arithmetic
+	variants = slices.Insert(variants, 0, variant{variants[0].clang, "v1"})
 	if c := clangtest.Newest(t); c.Major >= 18 {
-		variants = append(variants, variant{c, "v4"}) // stores of constants
+		variants = append(variants, variant{c, "v4"})
 	}
-	return compileVariants(t, target, source, variants)
+	return variants
+}
+
+// matrixObjects compiles a source in testdata/relocate with every clang.
+func matrixObjects(t *testing.T, target, source string) []matrixObject {
+	t.Helper()
+	return compileVariants(t, target, source, compilers(t))
 }
 
 // newestObject is the one of the newest clang alone.
@@ -96,7 +105,7 @@ func compileVariants(t *testing.T, target, source string, variants []variant) []
 	inParallel(len(variants), func(i int) {
 		v := variants[i]
 		o := &objects[i]
-		o.name = fmt.Sprintf("%s, %s -mcpu=%s", source, v.clang.Name, v.cpu)
+		o.name = fmt.Sprintf("%s, %s", source, v)
 		path, output, err := v.clang.Compile(t, files, "-target", target, "-mcpu="+v.cpu, "-O2", "-g")
 		if err != nil {
 			t.Errorf("%s: %v\n%s", o.name, err, output)
