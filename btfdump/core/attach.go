@@ -87,6 +87,17 @@ func (a Attach) isTyped() bool {
 	return false
 }
 
+// hasNumbers reports whether the program's context holds nothing but numbers to
+// the verifier: registers, and arguments without types.
+func (a Attach) hasNumbers() bool {
+	switch a.Kind {
+	case AttachKprobe, AttachKprobeMulti, AttachSyscall, AttachTracepoint, AttachRawTracepoint,
+		"uprobe", "uretprobe", "uprobe.multi", "uretprobe.multi", "uprobe.session", "usdt", "perf_event", "syscall":
+		return true
+	}
+	return false
+}
+
 // typeInBTF returns the type that libbpf looks up to attach the program: its
 // name and kind; "" if it looks up none.
 func (a Attach) typeInBTF() (name string, kind btfdump.Kind) {

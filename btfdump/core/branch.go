@@ -28,7 +28,8 @@ type branch struct {
 	doubt doubts
 }
 
-// compare says which way a jump goes.
+// compare says which way a jump goes, of values that are not both numbers with
+// samples.
 func compare(op uint8, wide bool, a, b value) branch {
 	both := branch{taken: true, passed: true}
 	switch {
@@ -45,12 +46,6 @@ func compare(op uint8, wide bool, a, b value) branch {
 				both.doubt |= doubtAbout(v.id)
 			}
 		}
-	case a.kind == free && b.kind == constant:
-		if !goesBothWays(op, wide, a.width, b.n) {
-			both.doubt = notFollowed
-		}
-	case a.kind == free && b.kind == free && a.width == b.width && a.id != b.id && a.width >= 32 && op != jumpSet:
-		// two numbers of which nothing is known
 	default:
 		both.doubt = notFollowed
 	}
@@ -90,34 +85,4 @@ func compareNumbers(op uint8, wide bool, x, y int64) (holds, ok bool) {
 		return x <= y, true
 	}
 	return false, false
-}
-
-// goesBothWays reports whether there are numbers of a width for which a
-// comparison with n holds, and others for which it doesn't.
-func goesBothWays(op uint8, wide bool, width uint8, n int64) bool {
-	var low, high int64
-	switch width {
-	case nonzeroOrNot:
-		return n == 0 && (op == jumpEQ || op == jumpNE || op == jumpGT || op == jumpLE)
-	case 8, 16, 32:
-		low, high = 0, 1<<width-1
-	case signed32:
-		low, high = -1<<31, 1<<31-1
-	case 64:
-		low, high = -1<<63, 1<<63-1
-	default:
-		return false
-	}
-	held, failed := false, false
-	for _, x := range []int64{low, high, 0, -1, 1, n - 1, n, n + 1} {
-		if x < low || x > high {
-			continue
-		}
-		holds, ok := compareNumbers(op, wide, x, n)
-		if !ok {
-			return false
-		}
-		held, failed = held || holds, failed || !holds
-	}
-	return held && failed
 }

@@ -31,15 +31,58 @@ var readers = map[int32]bool{
 	87: true, 107: true, 156: true, // map_push_elem, sk_storage_get, task_storage_get
 }
 
-// isFree reports whether the verifier knows nothing of a helper's result. Of
-// some it knows a range, of others that they are no null pointers.
-func isFree(helper int32) bool {
+// The helpers whose results are not just any number.
+const (
+	helperMapLookup        = 1
+	helperGetSmpID         = 8
+	helperGetLocalStorage  = 81
+	helperGetTaskStack     = 141
+	helperThisCPUPtr       = 154
+	helperGetCurrentTask   = 158 // with BTF
+	firstHelperNotLookedAt = 165
+)
+
+// pointers are helpers that return an address or null.
+var pointers = map[int32]bool{
+	84: true, 85: true, 95: true, 96: true, 98: true, 99: true, // sk_lookup_{tcp,udp}, sk_fullsock, tcp_sock, get_listener_sock, skc_lookup_tcp
+	107: true, 131: true, 136: true, 137: true, 138: true, 139: true, 140: true, // sk_storage_get, ringbuf_reserve, skc_to_*
+	145: true, 153: true, 156: true, 162: true, // inode_storage_get, per_cpu_ptr, task_storage_get, sock_from_file
+}
+
+// someAddress is the address of something in a kernel.
+const someAddress = 0xffff_8881_2345_6000
+
+// result returns what a helper returns: of some, the verifier knows a range, of
+// others that they are no null pointers.
+func (a *activation) result(at int, helper int32, s *state) value {
+	f := a.flow
+	get := func(samples ...uint64) value { return a.fresh(at, s, 0, 64, f.vector(samples)) }
 	switch helper {
-	case 8, helperProbeReadStr, helperGetStack, 81, helperProbeReadUserStr, helperProbeReadKernelStr, 141, 154, 158:
-		// get_smp_processor_id, get_local_storage, get_task_stack, this_cpu_ptr, get_current_task_btf
-		return false
+	case helperGetSmpID:
+		return get(0)
+	case helperProbeReadStr, helperProbeReadUserStr, helperProbeReadKernelStr:
+		// An error, or how much was read, with the zero at the end.
+		if size := s.registers[2]; size.kind == constant && size.n >= 1 && size.n < 1<<20 {
+			return get(1<<64-14, 1, uint64(size.n))
+		}
+		return get(1<<64 - 14)
+	case helperGetStack, helperGetTaskStack:
+		return get(1<<64 - 14)
+	case helperGetLocalStorage, helperThisCPUPtr, helperGetCurrentTask:
+		return value{}
+	case helperMapLookup:
+		if f.mayLack != nil && f.mayLack(f, s.registers[1]) {
+			return get(someAddress, 0)
+		}
+		return get(someAddress)
 	}
-	return helper > 0 && helper < 165 // the rest: not looked through
+	switch {
+	case helper <= 0 || helper >= firstHelperNotLookedAt:
+		return value{}
+	case pointers[helper]:
+		return get(someAddress, 0)
+	}
+	return get(f.vectors[a.anything(at, 64)]...)
 }
 
 // call follows a call. ok is false if it does not return.
@@ -71,10 +114,7 @@ func (a *activation) call(at int, in Instruction, s *state) (ok bool) {
 		a.stop(stop{place{a.function, at}, stopHelper, int(in.Constant)}, s.doubt)
 		return false
 	}
-	result := value{}
-	if isFree(in.Constant) {
-		result = value{kind: free, width: 64, id: a.id(at)}
-	}
+	result := a.result(at, in.Constant, s)
 	a.callKernel(s, in.Constant, result)
 	return true
 }
@@ -111,21 +151,26 @@ func (a *activation) callFunction(at, function int, s *state) (ok bool) {
 		return false
 	}
 	a.afterCall(s, -1)
-	// What the function compared is known of the caller's copies too.
+	// What the function compared, it compared of the caller's copies too.
 	for _, v := range arguments {
-		s.noteComparison(v)
+		if v.kind == free {
+			s.each(v.id, func(v value) value {
+				v.n = 0
+				return v
+			})
+		}
 	}
 	global := a.flow.isGlobal(function)
 	for i, exit := range callee.exits {
 		result := exit.result
+		next := *s
 		switch {
 		case result.kind == free:
-			result.id = a.id(at)
+			result = a.fresh(at, &next, 0, result.width, result.n)
 		case global && result.kind == constant:
 			// The verifier takes it for any number, unless the function is hidden.
-			result = value{}
+			result = a.fresh(at, &next, 0, 64, a.flow.vector([]uint64{uint64(result.n)}))
 		}
-		next := *s
 		next.registers[0] = result
 		next.doubt |= exit.doubt
 		if i == len(callee.exits)-1 {
@@ -173,7 +218,14 @@ func (a *activation) afterCall(s *state, helper int32) {
 				// Of what was read the verifier knows nothing.
 				s.setSlot(i, value{kind: free, width: 64})
 			case low < from+size.n && from < high && (s.stack[i].kind != free || s.stack[i].id != 0):
-				s.setSlot(i, value{})
+				part := value{kind: mixed}
+				if s.stack[i].kind == mixed {
+					part.width = s.stack[i].width
+				}
+				for b := max(low, from); b < min(high, from+size.n); b++ {
+					part.width |= 1 << (b - low)
+				}
+				s.setSlot(i, part)
 			}
 		}
 	}

@@ -243,6 +243,8 @@ func (r *run) surroundings(p *program, s signature, known bool) surroundings {
 		hasHelper:  func(n int32) bool { return n >= 0 && (helpers == 0 || int64(n) < helpers) },
 		arguments:  -1,
 		typed:      p.attach.isTyped(),
+		numbers:    p.attach.hasNumbers(),
+		mayLack:    r.mayLack,
 		kernel:     r.kernel.abilities(),
 	}
 	if known {

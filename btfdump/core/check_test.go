@@ -247,7 +247,7 @@ func TestCheck(t *testing.T) {
 }
 
 func (c checkCase) check(t *testing.T, v variant, kernels []*core.Kernel) {
-	o, _ := compileWith(t, v.clang, c.source(), "-mcpu="+v.cpu)
+	o, _ := compileWith(t, v.clang, c.source(), v.flags()...)
 	report := core.Check([]*core.Object{o}, kernels...)
 	for i, want := range []string{c.old, c.new} {
 		k := report.Kernels[i]

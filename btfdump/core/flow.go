@@ -105,7 +105,11 @@ type surroundings struct {
 	missingKfunc func(extern int) bool   // whether a call of an extern stops the verifier
 	arguments    int                     // slots of arguments in the context; -1 if it has none, or if they are not known
 	typed        bool                    // the context's slots are arguments of a kernel function, typed by BTF
-	kernel       abilities
+	numbers      bool                    // the context has registers or arguments, that are numbers to the verifier
+	// mayLack reports whether a map, by its address, is one of which the verifier
+	// does not know that it has a key.
+	mayLack func(f *flow, of value) bool
+	kernel  abilities
 }
 
 // abilities are what verifiers have learned over time, and matters here.
@@ -113,6 +117,7 @@ type abilities struct {
 	xor          bool // computes with xor: Linux 5.10
 	knowsAddress bool // knows that the address of a kernel's function or variable is not null: Linux 6.4
 	lazyGlobals  bool // looks at a global function only if it is called: Linux 6.8
+	knowsKeys    bool // may know that an array has an element, by its index: Linux 6.14
 }
 
 // flow is one program being followed.
@@ -132,6 +137,11 @@ type flow struct {
 	followed    int
 	kept        int
 	frames      int
+
+	vectors      [][]uint64 // of samples: see samples.go. The first one is empty
+	vectorIDs    map[string]int64
+	sampled      map[sampled]int64
+	instructions int32 // of all functions
 }
 
 // dataAddress is what a value of the kind address is the address of.
@@ -152,12 +162,16 @@ func follow(program int, in surroundings) *flow {
 		activations:  make(map[call]*activation),
 		sets:         make(map[int]int),
 		targets:      make(map[int][]bool),
+		vectors:      make([][]uint64, 1),
+		vectorIDs:    make(map[string]int64),
+		sampled:      make(map[sampled]int64),
 	}
 	next := int32(1)
 	for i := range in.object.Functions {
 		f.firstID = append(f.firstID, next)
 		next += int32(len(in.object.Functions[i].Code))
 	}
+	f.instructions = next
 	root := f.activate(program, [5]value{{kind: context}}, true)
 	if f.unclear == "" {
 		f.collect(root, 0, make(map[*activation]doubts))
@@ -178,8 +192,9 @@ var emptyStack [stackSlots]value
 // activate follows a function, unless that was done with the same arguments. It
 // returns nil if it can't be followed.
 func (f *flow) activate(function int, arguments [5]value, isProgram bool) *activation {
+	given := arguments
 	for i := range arguments {
-		arguments[i] = asArgument(arguments[:i], arguments[i])
+		arguments[i] = asArgument(given[:], i)
 	}
 	if !isProgram && f.isGlobal(function) {
 		// The verifier looks at it by itself, and knows no arguments but the
@@ -229,9 +244,10 @@ func (f *flow) activate(function int, arguments [5]value, isProgram bool) *activ
 	return a
 }
 
-// asArgument returns a value as the function sees it that is called with it.
-// before are the arguments before it.
-func asArgument(before []value, v value) value {
+// asArgument returns one of the arguments as the function sees it that is called
+// with them.
+func asArgument(given []value, i int) value {
+	v := given[i]
 	switch {
 	case v.mayPointToStack():
 		return value{kind: stacked}
@@ -239,9 +255,9 @@ func asArgument(before []value, v value) value {
 		return number(v.n)
 	case v.kind == free:
 		// The numbers of the arguments serve as ids: equal calls are then the
-		// same call.
-		v.id = -1 - int32(len(before))
-		return v
+		// same call. Those of one origin stay so.
+		first := slices.IndexFunc(given, func(o value) bool { return o.kind == free && o.id == v.id })
+		v.id = -1 - int32(first)
 	}
 	return v
 }
@@ -357,7 +373,7 @@ func (a *activation) keep(at int, s *state) bool {
 		return true
 	}
 	last := &kept[maxStates-1]
-	last.join(s, joinedID-a.id(at))
+	a.flow.joinStates(last, s, joinedID-a.id(at))
 	*s = *last
 	return true
 }
@@ -389,19 +405,25 @@ func (a *state) covers(b *state, loose bool) bool {
 	return true
 }
 
-// join makes a state cover another one as well.
-func (a *state) join(b *state, id int32) {
-	for i, v := range a.registers {
-		a.registers[i] = join(v, b.registers[i], id)
+// joinStates makes a state cover another one as well. Samples are those of one of
+// them: of one that is reached without doubt, if one is.
+func (f *flow) joinStates(a, b *state, id int32) {
+	from, to := *a, *b
+	if a.doubt != 0 && b.doubt == 0 {
+		from, to = to, from
 	}
-	if a.stack != b.stack {
-		joined := *a.stack
+	for i, v := range from.registers {
+		a.registers[i] = f.join(v, to.registers[i], id)
+	}
+	a.stack = from.stack
+	if from.stack != to.stack {
+		joined := *from.stack
 		for i, v := range joined {
-			joined[i] = join(v, b.stack[i], id)
+			joined[i] = f.join(v, to.stack[i], id)
 		}
 		a.stack = &joined
 	}
-	a.doubt = a.doubt.with(b.doubt)
+	a.doubt = from.doubt.with(to.doubt)
 }
 
 // findDoomed finds the instructions that are reached without doubt and lead to

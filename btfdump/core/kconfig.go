@@ -158,6 +158,7 @@ func (k *Kernel) abilities() abilities {
 		xor:          k.since(5, 10, "bpf_func_id", "BPF_FUNC_redirect_peer"),
 		knowsAddress: k.since(6, 4, "bpf_attach_type", "BPF_NETFILTER"),
 		lazyGlobals:  k.since(6, 8, "bpf_cmd", "BPF_TOKEN_CREATE"),
+		knowsKeys:    k.since(6, 14, "bpf_cmd", "BPF_TOKEN_CREATE"), // that came with 6.9; no later one that all kernels have
 	}
 }
 

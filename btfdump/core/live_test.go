@@ -166,7 +166,7 @@ func (c liveCase) load(t *testing.T, v variant, kernel *core.Kernel, trampolines
 	}
 	typed := strings.HasPrefix(section, "fentry/") || strings.HasPrefix(section, "fexit/")
 	text := programPrelude + liveTypes + c.before + "\nSEC(\"" + section + "\") int prog(void *ctx)\n{\n" + c.body + "\n\treturn 0;\n}\n"
-	o, raw := compileWith(t, v.clang, text, "-mcpu="+v.cpu)
+	o, raw := compileWith(t, v.clang, text, v.flags()...)
 	p := programNamed(t, core.Check([]*core.Object{o}, kernel).Kernels[0], "prog")
 	if c.want != "" && p.Verdict.String() != c.want {
 		t.Errorf("%s, want %s\n%s", p.Verdict, c.want, describe(p))

@@ -68,20 +68,45 @@ type variant struct {
 	cpu   string
 }
 
-func (v variant) String() string { return v.clang.Name + " -mcpu=" + v.cpu }
+func (v variant) String() string {
+	return strings.Join(append([]string{v.clang.Name}, v.flags()...), " ")
+}
 
-// compilers returns every clang, with the instruction sets that they have to
-// offer: the oldest one also without 32-bit arithmetic, and the newest one with
-// stores of constants and divisions of signed numbers.
+// compilers returns every clang with the instruction set that it takes by itself,
+// and for the oldest and the newest one those before and after: without and with
+// arithmetic of 32 bits, stores of constants and divisions of signed numbers.
 func compilers(t testing.TB) []variant {
+	t.Helper()
+	clangs := clangtest.Compilers(t)
+	first, last := clangs[0], clangs[len(clangs)-1]
+	variants := []variant{{first, "v1"}, {first, "v3"}}
+	for _, c := range clangs[1:] {
+		variants = append(variants, variant{c, ""})
+	}
+	if last.Major >= 18 {
+		variants = append(variants, variant{last, "v4"})
+	}
+	return variants
+}
+
+// flags returns what the clang is to be called with.
+func (v variant) flags() []string {
+	if v.cpu == "" {
+		return nil
+	}
+	return []string{"-mcpu=" + v.cpu}
+}
+
+// relocationVariants are those in which clang writes relocations in other ways.
+func relocationVariants(t testing.TB) []variant {
 	t.Helper()
 	var variants []variant
 	for _, c := range clangtest.Compilers(t) {
 		variants = append(variants, variant{c, "v3"})
 	}
-	variants = slices.Insert(variants, 0, variant{variants[0].clang, "v1"})
+	variants = slices.Insert(variants, 0, variant{variants[0].clang, "v1"}) // no 32-bit arithmetic
 	if c := clangtest.Newest(t); c.Major >= 18 {
-		variants = append(variants, variant{c, "v4"})
+		variants = append(variants, variant{c, "v4"}) // stores of constants
 	}
 	return variants
 }
@@ -89,7 +114,7 @@ func compilers(t testing.TB) []variant {
 // matrixObjects compiles a source in testdata/relocate with every clang.
 func matrixObjects(t *testing.T, target, source string) []matrixObject {
 	t.Helper()
-	return compileVariants(t, target, source, compilers(t))
+	return compileVariants(t, target, source, relocationVariants(t))
 }
 
 // newestObject is the one of the newest clang alone.

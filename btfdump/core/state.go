@@ -61,28 +61,6 @@ type state struct {
 	doubt     doubts
 }
 
-// noteComparison notes for all copies of a value that it was compared, if it is
-// a free one.
-func (s *state) noteComparison(of value) {
-	if of.kind != free {
-		return
-	}
-	for i, v := range s.registers {
-		if v.kind == free && v.id == of.id {
-			s.registers[i].width = compared
-		}
-	}
-	if s.stack == &emptyStack {
-		return
-	}
-	for i, v := range s.stack {
-		if v.kind == free && v.id == of.id {
-			v.width = compared
-			s.setSlot(i, v)
-		}
-	}
-}
-
 // setSlot changes a slot of the stack.
 func (s *state) setSlot(slot int, v value) {
 	if s.stack[slot] != v {

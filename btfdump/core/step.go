@@ -76,11 +76,17 @@ func (a *activation) alu(at int, in Instruction, s *state) {
 			result = narrow(operand)
 			result.id = operand.id
 		}
+		if result.kind == free && (in.Offset != 0 || !wide) {
+			result = a.compute(at, in, s)
+		}
 	case opNeg, opEnd:
-		if before.kind == variable {
+		switch {
+		case before.kind == variable:
 			result = before
-		} else if before.mayPointToStack() {
+		case before.mayPointToStack():
 			result = value{kind: stacked}
+		case before.isNumber():
+			result = a.compute(at, in, s)
 		}
 	default:
 		if !wide {
@@ -91,8 +97,8 @@ func (a *activation) alu(at int, in Instruction, s *state) {
 			a.useArgument(operand, before, s.doubt)
 		}
 		result = arithmetic(op, wide, before, operand, a.flow.kernel.xor)
-		if result.kind == free && op != opAdd && op != opSub {
-			result.id = a.id(at) // the verifier does not connect it with what it was made of
+		if result == (value{}) && before.isNumber() && operand.isNumber() {
+			result = a.compute(at, in, s)
 		}
 		if result.kind == constant {
 			result.id = 0
@@ -122,7 +128,8 @@ func (a *activation) loadConstant(at int, in Instruction, s *state) (ok bool) {
 		if mode := in.Opcode & modeMask; mode != modeAbs && mode != modeInd {
 			return false
 		}
-		s.registers[0] = value{kind: free, width: uint8(8 * in.memorySize()), id: a.id(at)}
+		width := uint8(8 * in.memorySize())
+		s.registers[0] = a.fresh(at, s, 0, width, a.anything(at, width))
 		for r := 1; r <= 5; r++ {
 			s.registers[r] = value{}
 		}
@@ -189,10 +196,12 @@ func (a *activation) load(at int, in Instruction, s *state) value {
 	}
 	result := a.loadFrom(at, base, in.Offset, size, s)
 	if in.Opcode&modeMask == modeSign {
-		switch {
-		case result.kind == free && size == 4:
-			result.width = signed32
-		case result.kind != variable:
+		switch result.kind {
+		case free:
+			s.registers[in.Dst] = result
+			return a.compute(at, Instruction{Opcode: classALU2 | opMov | sourceMask, Dst: in.Dst, Src: in.Dst, Offset: int16(8 * size)}, s)
+		case variable:
+		default:
 			result = value{}
 		}
 	}
@@ -200,19 +209,23 @@ func (a *activation) load(at int, in Instruction, s *state) value {
 }
 
 func (a *activation) loadFrom(at int, base value, offset int16, size uint32, s *state) value {
-	fresh := value{kind: free, width: uint8(8 * size), id: a.id(at)}
+	width := uint8(8 * size)
+	fresh := func() value { return a.fresh(at, s, a.code[at].Dst, width, a.anything(at, width)) }
 	switch base.kind {
 	case frame:
 		i, exact, outside := slot(base, offset, size)
-		switch {
-		case outside:
+		if outside {
 			return value{}
-		case exact && s.stack[i].kind == free && s.stack[i].id == 0:
-			return fresh
+		}
+		switch from := (base.n + int64(offset)) & 7; {
+		case s.stack[i].kind == free && s.stack[i].id == 0:
+			return fresh()
+		case s.stack[i].kind == mixed && from+int64(size) <= 8 && s.stack[i].width>>from&(1<<size-1) == 1<<size-1:
+			return fresh()
+		case s.stack[i].kind == mixed:
+			return value{}
 		case exact:
 			return s.stack[i]
-		case s.stack[i].kind == free && s.stack[i].id == 0:
-			return fresh
 		case s.stack[i].mayPointToStack():
 			return value{kind: stacked}
 		}
@@ -225,7 +238,7 @@ func (a *activation) loadFrom(at int, base value, offset int16, size uint32, s *
 		base.n += int64(offset)
 		v := a.flow.load(a.flow, base, size)
 		if v.kind == free {
-			v.id = fresh.id
+			return fresh()
 		}
 		return v
 	case argument, unknown:
@@ -236,13 +249,16 @@ func (a *activation) loadFrom(at int, base value, offset int16, size uint32, s *
 	if a.escaped && size == 8 {
 		return value{kind: stacked}
 	}
-	return fresh
+	return fresh()
 }
 
 // loadContext follows a load from the program's context.
-func (a *activation) loadContext(at int, offset int64, size uint32, fresh value, s *state) value {
-	if !a.flow.typed {
-		return fresh
+func (a *activation) loadContext(at int, offset int64, size uint32, fresh func() value, s *state) value {
+	switch {
+	case !a.flow.typed && size == 8 && !a.flow.numbers:
+		return value{} // such as the socket of a socket's program, which the verifier knows not to be null
+	case !a.flow.typed:
+		return fresh()
 	}
 	n := offset / 8
 	if offset < 0 || a.flow.arguments >= 0 && n >= int64(a.flow.arguments) {
@@ -250,7 +266,7 @@ func (a *activation) loadContext(at int, offset int64, size uint32, fresh value,
 		return value{}
 	}
 	if size != 8 || offset%8 != 0 {
-		return fresh
+		return fresh()
 	}
 	return value{kind: argument, n: n}
 }
@@ -365,19 +381,21 @@ func (a *activation) jump(at int, in Instruction, s *state) (next int, ok bool) 
 		}
 		y = s.registers[in.Src]
 	}
+	if x.isNumber() && y.isNumber() && (x.kind == free || y.kind == free) {
+		return a.split(at, in, s), true
+	}
 	way := compare(op, wide, x, y)
 	if x.kind == address && y.kind == constant && y.n == 0 && wide && (op == jumpEQ || op == jumpNE) && a.flow.kernel.knowsAddress {
 		way = branch{taken: op == jumpNE, passed: op == jumpEQ}
 	}
 	if way.taken && way.passed {
 		a.steps[at] |= stepJump | stepNext
-		taken, passed := *s, *s
+		taken := *s
 		taken.doubt |= way.doubt
-		passed.doubt |= way.doubt
-		taken.learn(in, wide, y, op == jumpEQ)
-		passed.learn(in, wide, y, op == jumpNE)
+		s.doubt |= way.doubt
+		taken.learn(in, op == jumpEQ)
+		s.learn(in, op == jumpNE)
 		a.work = append(a.work, pending{target, taken})
-		*s = passed
 		return at + 1, true
 	}
 	if way.taken {
@@ -388,23 +406,83 @@ func (a *activation) jump(at int, in Instruction, s *state) (next int, ok bool) 
 	return at + 1, true
 }
 
-// learn notes what a comparison told of what was compared.
-func (s *state) learn(in Instruction, wide bool, y value, equal bool) {
-	x := s.registers[in.Dst]
-	s.noteComparison(x)
-	if in.Opcode&sourceMask != 0 { // or else it has no source register, whatever the number
-		s.noteComparison(s.registers[in.Src])
+// split follows a comparison of numbers of which one is free, both ways: s goes on
+// behind it, which is returned.
+func (a *activation) split(at int, in Instruction, s *state) (next int) {
+	a.steps[at] |= stepJump | stepNext
+	f := a.flow
+	op, wide := in.Opcode&codeMask, in.Class() == classJMP
+	x, y := s.operands(in)
+	f.merge(s, x, y)
+	x, y = s.operands(in)
+	taken := *s
+	if x.kind == free && y.kind == free && x.id != y.id || x.kind == free && x.n == 0 || y.kind == free && y.n == 0 {
+		taken.doubt |= notFollowed
+		s.doubt |= notFollowed
+	} else {
+		numbered := x
+		if x.kind != free {
+			numbered = y
+		}
+		origin, n := numbered.id, len(f.vectors[numbered.n])
+		xs, ys := f.samplesOf(x, n), f.samplesOf(y, n)
+		var held, failed []int
+		for i := range min(len(xs), len(ys)) {
+			holds, ok := compareNumbers(op, wide, int64(xs[i]), int64(ys[i]))
+			switch {
+			case !ok:
+			case holds:
+				held = append(held, i)
+			default:
+				failed = append(failed, i)
+			}
+		}
+		if len(held) == 0 {
+			taken.doubt |= notFollowed
+		}
+		if len(failed) == 0 {
+			s.doubt |= notFollowed
+		}
+		f.keepWorlds(&taken, origin, n, held)
+		f.keepWorlds(s, origin, n, failed)
 	}
-	if !equal || y.kind != constant || x.mayPointToStack() {
+	taken.learn(in, op == jumpEQ)
+	s.learn(in, op == jumpNE)
+	a.work = append(a.work, pending{at + 1 + in.jumpDistance(), taken})
+	return at + 1
+}
+
+// operands returns what a jump compares.
+func (s *state) operands(in Instruction) (x, y value) {
+	if in.Opcode&sourceMask != 0 {
+		return s.registers[in.Dst], s.registers[in.Src]
+	}
+	return s.registers[in.Dst], number(int64(in.Constant))
+}
+
+// learn notes that what a jump compares is equal, if it is.
+func (s *state) learn(in Instruction, equal bool) {
+	if !equal {
 		return
 	}
-	// Of 64 bits, a comparison of 32 tells only half.
-	if wide || x.kind == free && x.width <= 32 && x.width >= 8 {
+	x, y := s.operands(in)
+	note := func(register uint8, x, y value) {
+		if y.kind != constant || x.kind == constant || x.mayPointToStack() {
+			return
+		}
+		// Of 64 bits, a comparison of 32 tells only half.
 		n := y.n
-		if !wide {
+		if in.Class() != classJMP {
+			if x.kind != free || x.width > 32 {
+				return
+			}
 			n = int64(uint32(n))
 		}
-		s.registers[in.Dst] = number(n)
+		s.registers[register] = number(n)
+	}
+	note(in.Dst, x, y)
+	if in.Opcode&sourceMask != 0 { // or else it has no source register, whatever the number
+		note(in.Src, y, x)
 	}
 }
 
@@ -424,6 +502,9 @@ func (a *activation) leave(s *state) {
 		return
 	}
 	last := &a.exits[maxStates-1]
-	last.result = join(last.result, o.result, joinedID)
-	last.doubt = last.doubt.with(o.doubt)
+	from, to := *last, o
+	if last.doubt != 0 && o.doubt == 0 {
+		from, to = to, from
+	}
+	*last = outcome{a.flow.join(from.result, to.result, joinedID), from.doubt.with(to.doubt)}
 }

@@ -1,5 +1,7 @@
 package core
 
+import "math/bits"
+
 // What is known of a register or a slot of the stack while a program is
 // followed. The verifier knows more (ranges, known bits, types); where that
 // could matter nothing is claimed.
@@ -7,14 +9,14 @@ package core
 // A value is what is known of one register or slot.
 type value struct {
 	kind valueKind
-	// width says of a free value how many bits it has, and how it got there: a
-	// number of bits that are zero-extended, or one of the constants below.
+	// width says of a free value how many of its bits may be set, and which bytes
+	// of a mixed slot are numbers, a bit each.
 	width uint8
-	// id tells copies of a free value from others; of a constant, it is 1 plus
-	// the index of the relocation that it came from, or 0; of an address or a
-	// variable, the index in flow.variables.
+	// id tells where a free value comes from: see samples.go; of a constant, it is
+	// 1 plus the index of the relocation that it came from, or 0; of an address or
+	// a variable, the index in flow.variables.
 	id int32
-	n  int64 // the constant; an offset in bytes; the index of an argument
+	n  int64 // the constant; an offset in bytes; the index of an argument; of a free value, that of its samples
 }
 
 type valueKind uint8
@@ -23,8 +25,9 @@ const (
 	// unknown may be any number or pointer but the address of a stack. The
 	// verifier may know more of it.
 	unknown valueKind = iota
-	// free is a number, or a pointer that may be null, of which the verifier
-	// knows the width and nothing else: comparisons go both ways for it too.
+	// free is a number, or a pointer that may be null, that the program gets from
+	// outside, or what was computed from such. If it has samples, it may be each
+	// of them.
 	free
 	constant
 	// frame is an address in the function's own stack, n bytes above its top (n
@@ -36,17 +39,13 @@ const (
 	argument // slot n of the arguments of a kernel function, as the context has them
 	address  // of a variable of the object's or loader's, n bytes into it
 	variable // a constant whose value only the loader knows, or what was computed from one
-)
-
-// The widths of free values that are not zero-extended.
-const (
-	nonzeroOrNot = 1  // only whether it is zero is unknown to the verifier
-	compared     = 2  // it was compared, so that the verifier may know something of it
-	signed32     = 33 // 32 bits that were sign-extended
-	shifted32    = 40 // 32 bits in the upper half
+	mixed    // a slot of the stack, in parts numbers that a helper has written there, and else unknown
 )
 
 func number(n int64) value { return value{kind: constant, n: n} }
+
+// isNumber reports whether the value is one with which can be computed.
+func (v value) isNumber() bool { return v.kind == constant || v.kind == free }
 
 // mayPointToStack reports whether a store through the value may change a stack.
 func (v value) mayPointToStack() bool { return v.kind == frame || v.kind == stacked }
@@ -61,28 +60,44 @@ func (a value) covers(b value) bool {
 		return !b.mayPointToStack()
 	case a.kind == stacked:
 		return true
-	case a.kind == free && b.kind == free && a.width == b.width:
-		return a.id <= joinedID
+	case a.kind == free && (b.kind == free || b.kind == constant):
+		return a.width >= b.bits()
 	}
 	return false
 }
 
-// joinedID and what is below are the ids of free values that were joined, so
-// that they are no longer connected with others.
+// bits returns how many bits of a number may be set.
+func (v value) bits() uint8 {
+	if v.kind == constant {
+		return uint8(bits.Len64(uint64(v.n)))
+	}
+	return v.width
+}
+
+// joinedID and what is below are the ids of free values that were constants in
+// one of two states that were joined.
 const joinedID = -16
 
-// join returns a value that covers both. id is given to what is free in both;
-// it is one of those from joinedID down.
-func join(a, b value, id int32) value {
+// join returns a value that covers both. It has the samples that a has. id is
+// given to what was constant there; it is one of those from joinedID down.
+func (f *flow) join(a, b value, id int32) value {
 	switch {
 	case a == b:
 		return a
 	case a.mayPointToStack() || b.mayPointToStack():
 		return value{kind: stacked}
-	case a.kind == free && b.kind == free && a.width == b.width:
-		return value{kind: free, width: a.width, id: id}
 	case a.kind == constant && b.kind == constant && a.n == b.n:
 		return number(a.n)
+	case a.kind == mixed && b.kind == mixed:
+		a.width &= b.width
+		return a
+	case a.isNumber() && b.isNumber():
+		width := max(a.bits(), b.bits())
+		if a.kind == constant {
+			a = value{kind: free, id: id, n: f.vector([]uint64{uint64(a.n)})}
+		}
+		a.width = width
+		return a
 	}
 	return value{}
 }
@@ -127,8 +142,6 @@ func arithmetic(op uint8, wide bool, a, b value, knowsXor bool) value {
 		return value{kind: stacked}
 	case wide && b.kind == constant && (op == opAdd || op == opSub) && (a.kind == context || a.kind == address):
 		return moved(a, op, b.n)
-	case a.kind == free && b.kind == constant:
-		return freeArithmetic(op, wide, a, b.n)
 	}
 	return value{}
 }
@@ -141,43 +154,11 @@ func moved(a value, op uint8, by int64) value {
 	return a
 }
 
-// freeArithmetic keeps what compilers make of unknown numbers before they
-// compare them: sums, masks, and the two shifts that extend 32 bits.
-func freeArithmetic(op uint8, wide bool, a value, n int64) value {
-	full := a.width == 64 && wide || a.width == 32 && !wide
-	switch {
-	case (op == opAdd || op == opSub) && full:
-		return a
-	case op == opAnd && a.width >= 8 && a.width <= 64 && a.width != signed32 && a.width != shifted32:
-		mask := uint64(n)
-		if !wide {
-			mask &= 1<<32 - 1
-		}
-		if a.width < 64 {
-			mask &= 1<<a.width - 1
-		}
-		if mask != 0 {
-			a.width = nonzeroOrNot
-			return a
-		}
-	case wide && op == opLsh && n == 32 && (a.width == 64 || a.width == 32 || a.width == signed32):
-		a.width = shifted32
-		return a
-	case wide && op == opRsh && n == 32 && a.width == shifted32:
-		a.width = 32
-		return a
-	case wide && op == opArsh && n == 32 && a.width == shifted32:
-		a.width = signed32
-		return a
-	}
-	return value{}
-}
-
 // fold computes with two constants; ok is false if the verifier would not.
 func fold(op uint8, wide bool, x, y int64) (n int64, ok bool) {
-	bits := int64(64)
+	size := int64(64)
 	if !wide {
-		bits, x, y = 32, int64(uint32(x)), int64(uint32(y))
+		size, x, y = 32, int64(uint32(x)), int64(uint32(y))
 	}
 	switch op {
 	case opAdd:
@@ -193,7 +174,7 @@ func fold(op uint8, wide bool, x, y int64) (n int64, ok bool) {
 	case opXor:
 		n = x ^ y
 	case opLsh, opRsh, opArsh:
-		if y < 0 || y >= bits {
+		if y < 0 || y >= size {
 			return 0, false
 		}
 		switch {
@@ -215,20 +196,12 @@ func fold(op uint8, wide bool, x, y int64) (n int64, ok bool) {
 	return n, true
 }
 
-// narrow returns a value cut to 32 bits.
+// narrow returns a value cut to 32 bits. Of free ones, compute does that.
 func narrow(v value) value {
 	switch v.kind {
 	case constant:
 		return number(int64(uint32(v.n)))
-	case free:
-		switch v.width {
-		case 64, signed32:
-			v.width = 32
-		case shifted32:
-			return number(0)
-		}
-		return v
-	case variable:
+	case free, variable:
 		return v
 	case frame, stacked:
 		return value{kind: stacked}
@@ -237,19 +210,18 @@ func narrow(v value) value {
 }
 
 // extend returns a value whose lowest bits are sign-extended, to 32 bits and
-// then with zeroes if the move is of 32 bits.
-func extend(v value, bits int16, wide bool) value {
+// then with zeroes if the move is of 32 bits. Of free ones, compute does that.
+func extend(v value, size int16, wide bool) value {
 	switch {
-	case v.kind == constant && bits > 0 && bits < 64:
-		n := v.n << (64 - bits) >> (64 - bits)
+	case v.kind == constant && size > 0 && size < 64:
+		n := v.n << (64 - size) >> (64 - size)
 		if !wide {
 			n = int64(uint32(n))
 		}
 		return number(n)
 	case v.kind == variable:
 		return v
-	case v.kind == free && wide && bits == 32 && (v.width == 64 || v.width == 32 || v.width == signed32):
-		v.width = signed32
+	case v.kind == free:
 		return v
 	case v.mayPointToStack():
 		return value{kind: stacked}
