@@ -25,7 +25,7 @@ import (
 // The limits of what is followed. Programs that the kernel accepts stay below
 // them; of others, it is said that they can't be followed.
 const (
-	maxStates      = 4       // for a target of jumps
+	maxStates      = 16      // for a target of jumps
 	maxArguments   = 8       // sets of arguments for a function
 	maxActivations = 2048    // functions with their arguments, for one program
 	maxFrames      = 8       // functions that call each other: MAX_CALL_FRAMES
