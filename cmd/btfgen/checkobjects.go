@@ -27,6 +27,7 @@ func checkCommand() *cli.Command {
 		Usage: "say on which kernels BPF objects will run, and what keeps them from it",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "kernel", Aliases: []string{"k"}, Category: groupInput, Usage: "a `KERNEL` to check for: a file, a directory, a glob, an archive of many; repeatable; default: the running one"},
+			&cli.StringSliceFlag{Name: inputFlag, Aliases: []string{"i"}, Hidden: true}, // as the other commands have it
 			&cli.StringSliceFlag{Name: "module", Aliases: []string{"m"}, Category: groupInput, Usage: "look at the types of a `MODULE` too: a file, a name, or \"all\" of the kernel's package or tree; repeatable"},
 			&cli.StringFlag{Name: "kconfig", Category: groupInput, Usage: "the kernels' configuration, a `FILE` such as /boot/config-6.12 or /proc/config.gz; default: the running kernel's, for that"},
 			&cli.StringSliceFlag{Name: "set", Category: groupFor, Usage: "the value of a constant (const volatile) that the loader sets, as `NAME=VALUE`; repeatable"},
@@ -106,12 +107,18 @@ func checkObjects(c *cli.Context) error {
 		return errors.New("--kconfig is empty: name a kernel's configuration, such as /boot/config-6.12")
 	}
 	r.console.begin("reading the objects")
-	objects, err := readObjects(names)
+	objects, err := readCheckedObjects(names, r.console)
 	if err != nil {
 		return err
 	}
+	if err := checkConstants(objects, constants); err != nil {
+		return err
+	}
+	if r.config != nil && !readsOptions(objects) {
+		r.console.say("--kconfig is of no effect: no object reads an option")
+	}
 	r.checker = core.NewChecker(objects, core.CheckOptions{Set: constants})
-	if r.kernels, err = findKernels(c.StringSlice("kernel")); err != nil {
+	if r.kernels, err = findKernels(append(c.StringSlice("kernel"), c.StringSlice(inputFlag)...)); err != nil {
 		return err
 	}
 
@@ -155,6 +162,9 @@ func parseConstants(settings []string) (map[string]int64, error) {
 		}
 		if !ok || name == "" || err != nil {
 			return nil, fmt.Errorf("--set %q: write NAME=VALUE with a number, true or false", s)
+		}
+		if before, twice := constants[name]; twice && before != n {
+			return nil, fmt.Errorf("--set gives %s two values, %d and %d: leave one of them out", name, before, n)
 		}
 		constants[name] = n
 	}
@@ -272,6 +282,9 @@ type checkResult struct {
 func (r *checkRequest) input(file source.KernelFile, checkers chan struct{}) (result checkResult) {
 	var group sync.WaitGroup
 	var lock sync.Mutex
+	if result.err = notKernel(file.Input); result.err != nil {
+		return result
+	}
 	n := 0
 	options := r.options
 	options.KernelOnly = file.Listed // a module that is named is an input as any other

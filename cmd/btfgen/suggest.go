@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -45,19 +46,32 @@ func likeNames(view *btfdump.View, pattern string) []string {
 		return nil
 	}
 
+	return alike(wanted, func(yield func(string) bool) {
+		for t := range view.All() {
+			switch t.Kind() {
+			case btfdump.KindStruct, btfdump.KindUnion, btfdump.KindEnum, btfdump.KindEnum64, btfdump.KindTypedef:
+				if !yield(t.Name()) {
+					return
+				}
+			}
+		}
+	})
+}
+
+// alike returns those of some names that are most like the one wanted, the most
+// alike first.
+func alike(wanted string, names iter.Seq[string]) []string {
 	type candidate struct {
 		name     string
 		likeness float64
 	}
+	wanted = strings.ToLower(wanted)
+	if len(wanted) > maxNameLen {
+		return nil
+	}
 	var found []candidate
 	seen := make(map[string]bool)
-	for t := range view.All() {
-		switch t.Kind() {
-		case btfdump.KindStruct, btfdump.KindUnion, btfdump.KindEnum, btfdump.KindEnum64, btfdump.KindTypedef:
-		default:
-			continue
-		}
-		name := t.Name()
+	for name := range names {
 		if seen[name] || len(name) > maxNameLen || !btfdump.IsIdentifier(name) {
 			continue
 		}
@@ -69,9 +83,9 @@ func likeNames(view *btfdump.View, pattern string) []string {
 	slices.SortFunc(found, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(b.likeness, a.likeness), cmp.Compare(a.name, b.name))
 	})
-	var names []string
+	var like []string
 	for _, c := range found[:min(len(found), maxSuggestions)] {
-		names = append(names, c.name)
+		like = append(like, c.name)
 	}
-	return names
+	return like
 }
