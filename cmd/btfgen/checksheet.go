@@ -15,7 +15,7 @@ import (
 )
 
 // A checkSheet gathers verdicts and prints them. What it keeps of a kernel is a
-// byte a program, and of findings each text once.
+// byte a program, and of findings each text once; for JSON, all.
 type checkSheet struct {
 	out                    *bufio.Writer
 	json, markdown, colour bool
@@ -27,7 +27,8 @@ type checkSheet struct {
 	byName   map[rowKey]*checkRow
 	worst    core.Verdict
 	history  core.History
-	releases []string // of the kernels
+	reports  []*core.KernelReport // for JSON: what came or went shows with the last one
+	releases []string             // of the kernels
 	failed   error
 	failures int // pairs of programs and kernels that don't run, and may not
 }
@@ -65,7 +66,7 @@ func (s *checkSheet) add(k *core.KernelReport) {
 	s.kernels = append(s.kernels, k.Kernel)
 	s.releases = append(s.releases, k.Release)
 	if s.json {
-		s.printJSON(kernel, k)
+		s.reports = append(s.reports, k)
 		return
 	}
 	for i := range k.Programs {
@@ -118,10 +119,8 @@ func (s *checkSheet) answer() error {
 func (s *checkSheet) end() error {
 	switch {
 	case s.json:
-		if len(s.kernels) == 0 {
-			s.out.WriteString("[")
-		}
-		s.out.WriteString("]\n")
+		s.printJSON()
+	case len(s.kernels) == 0: // none could be read
 	case s.quiet && s.worst < core.MayFail:
 	case s.markdown:
 		s.printMarkdown()
@@ -132,16 +131,26 @@ func (s *checkSheet) end() error {
 	return errors.Join(s.failed, s.out.Flush())
 }
 
-// printJSON prints one kernel's verdicts.
-func (s *checkSheet) printJSON(kernel int, k *core.KernelReport) {
-	s.out.WriteString(map[bool]string{true: "[", false: ","}[kernel == 0])
-	s.out.WriteString("\n  ")
-	encoder := json.NewEncoder(s.out)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("  ", "  ")
-	if err := encoder.Encode(k); err != nil {
-		s.failed = errors.Join(s.failed, err)
+// printJSON prints all verdicts, with what the kernels have instead.
+func (s *checkSheet) printJSON() {
+	s.out.WriteString("[")
+	for i, k := range s.reports {
+		for p := range k.Programs {
+			for j := range k.Programs[p].Findings {
+				f := &k.Programs[p].Findings[j]
+				f.Instead = s.instead(&checkFinding{*f, []int{i}})
+			}
+		}
+		s.out.WriteString(map[bool]string{true: "\n  ", false: ",\n  "}[i == 0])
+		encoder := json.NewEncoder(s.out)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("  ", "  ")
+		if err := encoder.Encode(k); err != nil {
+			s.failed = errors.Join(s.failed, err)
+		}
+		s.reports[i] = nil
 	}
+	s.out.WriteString("]\n")
 }
 
 // symbols of verdicts in the table.
@@ -341,11 +350,20 @@ func (s *checkSheet) printMarkdown() {
 		}
 	}
 	fmt.Fprintf(s.out, "| program | %s |\n|---|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
+	object := ""
 	for _, row := range s.rows {
-		fmt.Fprintf(s.out, "| `%s` |", row.title())
+		if row.object != object {
+			object = row.object
+			fmt.Fprintf(s.out, "| **%s** |%s\n", markdown(printableLine(object)), strings.Repeat(" |", len(columns)))
+		}
+		fmt.Fprintf(s.out, "| %s |", strings.ReplaceAll(code(row.title()), "|", `\|`))
 		if wide {
 			for v := core.Runs; v <= core.Fails; v++ {
-				fmt.Fprintf(s.out, " %d |", row.count(v))
+				cell := "·"
+				if n := row.count(v); n > 0 {
+					cell = thousands(n)
+				}
+				fmt.Fprintf(s.out, " %s |", cell)
 			}
 		} else {
 			for _, v := range row.verdicts {
@@ -356,22 +374,52 @@ func (s *checkSheet) printMarkdown() {
 	}
 	for _, row := range s.rows {
 		for _, f := range row.worstFirst() {
-			if f.Verdict < core.MayFail {
-				continue
-			}
-			fmt.Fprintf(s.out, "\n**`%s` %s on %s**: `%s`: %s", row.program, f.Verdict, markdown(s.kernelList(f.kernels)), f.Name, markdown(f.Reason))
-			if f.Line > 0 {
-				fmt.Fprintf(s.out, " (%s:%d)", markdown(printableLine(f.File)), f.Line)
-			}
-			s.out.WriteString("\n")
-			for _, text := range s.instead(f) {
-				fmt.Fprintf(s.out, "- there: %s\n", markdown(text))
-			}
-			if f.Fix != "" {
-				fmt.Fprintf(s.out, "\n<details><summary>This would do</summary>\n\n```c\n%s```\n</details>\n", f.Fix)
-			}
+			s.printMarkdownFinding(row, f)
 		}
 	}
+}
+
+// printMarkdownFinding tells of a finding what printFindings tells.
+func (s *checkSheet) printMarkdownFinding(row *checkRow, f *checkFinding) {
+	fmt.Fprintf(s.out, "\n**%s**, %s, **%s on %s**: %s: %s\n", code(row.program), code(fmt.Sprintf("SEC(%q)", row.section)),
+		f.Verdict, markdown(s.kernelList(f.kernels)), code(f.Name), markdown(f.Reason))
+	if f.Verdict < core.MayFail {
+		return
+	}
+	if f.Line > 0 {
+		fmt.Fprintf(s.out, "- %s:%d: %s\n", markdown(printableLine(f.File)), f.Line, code(printableLine(f.Text)))
+	}
+	for _, text := range s.instead(f) {
+		fmt.Fprintf(s.out, "- there: %s\n", markdown(text))
+	}
+	if f.Fix != "" {
+		fence := strings.Repeat("`", max(3, longestRun(f.Fix)+1))
+		fmt.Fprintf(s.out, "\n<details><summary>This would do</summary>\n\n%sc\n%s\n%s\n</details>\n", fence, strings.TrimSuffix(f.Fix, "\n"), fence)
+	}
+}
+
+// code returns text as code in Markdown.
+func code(text string) string {
+	if text == "" {
+		return ""
+	}
+	quotes := strings.Repeat("`", longestRun(text)+1)
+	if len(quotes) > 1 {
+		text = " " + text + " "
+	}
+	return quotes + text + quotes
+}
+
+// longestRun returns how many backquotes stand in a row in a text.
+func longestRun(text string) int {
+	longest, n := 0, 0
+	for _, r := range text {
+		if n++; r != '`' {
+			n = 0
+		}
+		longest = max(longest, n)
+	}
+	return longest
 }
 
 // markdown escapes what has a meaning in Markdown.
