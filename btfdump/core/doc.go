@@ -30,14 +30,15 @@
 //     looked up in the kernel's types, as libbpf does it.
 //   - The program is followed (flow.go, step.go, calls.go), relocations filled in,
 //     with constants in registers and on the stack (value.go) that decide its
-//     branches (branch.go) as the verifier would decide them. What is poisoned
-//     matters only where it is reached.
+//     branches (branch.go) as the verifier would decide them, and samples of the
+//     numbers that it gets from outside (samples.go). What is poisoned matters
+//     only where it is reached.
 //   - Findings (check.go, verdict.go) say what is missing, where (path.go), what
 //     the kernel has instead (suggest.go), when it went (history.go), and have
 //     code that would do (fix.go).
 //
 // The verdict is [Fails] only if the verifier comes to what stops it for sure: on
-// a way whose branches it can't decide, or on all ways. Runs is said only if no
+// a way that the program can really take, or on all ways. Runs is said only if no
 // way leads there at all. In between it is [MayFail]. The verifier has many
 // other reasons to refuse a program (pointers, bounds, helpers that a program
 // type may not call): those are not looked at.

@@ -18,7 +18,8 @@ import (
 //
 // What comes out is wrong in one direction only: all that the verifier looks at
 // is reached, and maybe more. So each state has doubts: none if the verifier is
-// known to come here too, else what that depends on. An instruction that stops
+// known to come here too, since the program can (see samples.go), else what that
+// depends on. An instruction that stops
 // the verifier is certain to stop it if it is reached without doubt, or if a
 // place that is reached without doubt leads nowhere else.
 
@@ -26,6 +27,7 @@ import (
 // them; of others, it is said that they can't be followed.
 const (
 	maxStates      = 16      // for a target of jumps
+	fewStates      = 4       // once a quarter of what can be followed is
 	maxArguments   = 8       // sets of arguments for a function
 	maxActivations = 2048    // functions with their arguments, for one program
 	maxFrames      = 8       // functions that call each other: MAX_CALL_FRAMES
@@ -357,14 +359,17 @@ func (a *activation) stop(why stop, doubt doubts) {
 // keep notes a state at the target of a jump. It reports false if all that can
 // come of it is known, and may put another state in its place that covers it.
 func (a *activation) keep(at int, s *state) bool {
-	kept := a.states[at]
+	kept, limit := a.states[at], maxStates
+	if a.flow.kept > maxKept/4 || a.flow.followed > maxFollowed/4 {
+		limit = fewStates
+	}
 	for i := range kept {
-		if kept[i].covers(s, i == maxStates-1) {
+		if kept[i].covers(s, i >= limit-1 && i == len(kept)-1) {
 			return false
 		}
 	}
 	a.flow.followed += 4 // for the comparison
-	if len(kept) < maxStates {
+	if len(kept) < limit {
 		if a.flow.kept++; a.flow.kept > maxKept {
 			a.flow.giveUp("it has too many branches to be followed")
 			return false
@@ -372,7 +377,7 @@ func (a *activation) keep(at int, s *state) bool {
 		a.states[at] = append(kept, *s)
 		return true
 	}
-	last := &kept[maxStates-1]
+	last := &kept[len(kept)-1]
 	a.flow.joinStates(last, s, joinedID-a.id(at))
 	*s = *last
 	return true
@@ -380,51 +385,6 @@ func (a *activation) keep(at int, s *state) bool {
 
 // id returns a number for values that come from an instruction.
 func (a *activation) id(at int) int32 { return a.flow.firstID[a.function] + int32(at) }
-
-// covers reports whether all that comes of b comes of a too. loose is set for
-// states that are joined from others: they stay what they are otherwise, so that
-// what is known of b is not lost.
-func (a *state) covers(b *state, loose bool) bool {
-	if a.doubt&^b.doubt != 0 {
-		return false
-	}
-	covers := func(x, y value) bool { return x == y || loose && x.covers(y) }
-	for i, v := range a.registers {
-		if !covers(v, b.registers[i]) {
-			return false
-		}
-	}
-	if a.stack == b.stack {
-		return true
-	}
-	for i, v := range a.stack {
-		if !covers(v, b.stack[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-// joinStates makes a state cover another one as well. Samples are those of one of
-// them: of one that is reached without doubt, if one is.
-func (f *flow) joinStates(a, b *state, id int32) {
-	from, to := *a, *b
-	if a.doubt != 0 && b.doubt == 0 {
-		from, to = to, from
-	}
-	for i, v := range from.registers {
-		a.registers[i] = f.join(v, to.registers[i], id)
-	}
-	a.stack = from.stack
-	if from.stack != to.stack {
-		joined := *from.stack
-		for i, v := range joined {
-			joined[i] = f.join(v, to.stack[i], id)
-		}
-		a.stack = &joined
-	}
-	a.doubt = from.doubt.with(to.doubt)
-}
 
 // findDoomed finds the instructions that are reached without doubt and lead to
 // nothing but what stops the verifier. (Or to an endless loop, which stops it

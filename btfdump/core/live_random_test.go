@@ -16,7 +16,7 @@ const randomVariable = "BTFGEN_RANDOM_GUARDS"
 func randomPrograms(t testing.TB) int {
 	text := os.Getenv(randomVariable)
 	if text == "" {
-		return 20
+		return 10
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {

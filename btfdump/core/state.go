@@ -69,3 +69,48 @@ func (s *state) setSlot(slot int, v value) {
 		s.stack = &changed
 	}
 }
+
+// covers reports whether all that comes of b comes of a too. loose is set for
+// states that are joined from others: they stay what they are otherwise, so that
+// what is known of b is not lost.
+func (a *state) covers(b *state, loose bool) bool {
+	if a.doubt&^b.doubt != 0 {
+		return false
+	}
+	covers := func(x, y value) bool { return x == y || loose && x.covers(y) }
+	for i, v := range a.registers {
+		if !covers(v, b.registers[i]) {
+			return false
+		}
+	}
+	if a.stack == b.stack {
+		return true
+	}
+	for i, v := range a.stack {
+		if !covers(v, b.stack[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// joinStates makes a state cover another one as well. Samples are those of one of
+// them: of one that is reached without doubt, if one is.
+func (f *flow) joinStates(a, b *state, id int32) {
+	from, to := *a, *b
+	if a.doubt != 0 && b.doubt == 0 {
+		from, to = to, from
+	}
+	for i, v := range from.registers {
+		a.registers[i] = f.join(v, to.registers[i], id)
+	}
+	a.stack = from.stack
+	if from.stack != to.stack {
+		joined := *from.stack
+		for i, v := range joined {
+			joined[i] = f.join(v, to.stack[i], id)
+		}
+		a.stack = &joined
+	}
+	a.doubt = from.doubt.with(to.doubt)
+}
