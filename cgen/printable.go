@@ -203,7 +203,6 @@ func (f *finder) enum(t btfdump.Type) {
 var (
 	errEnumValue = errors.New("its value does not fit the enum's size")
 	errKeyword   = errors.New("its name is a keyword of C")
-	errVoid      = errors.New("C has no values of type void")
 	errTwins     = errors.New("another one has the same name")
 	errValue     = errors.New("a function takes or returns it by value, and its name is no C identifier")
 )
@@ -257,7 +256,7 @@ func (f *finder) layerReason(t btfdump.Type) *TypeError {
 	case f.view.SizeOf(t.ID()) >= maxArray:
 		return because(t, errArrayTooLarge)
 	case f.view.Resolve(t.Ref()) == 0:
-		return because(t, errVoid)
+		return because(t, errVoidValue)
 	}
 	return nil
 }
@@ -346,7 +345,7 @@ func (f *finder) record(t btfdump.Type) {
 		case reason != nil:
 			err = reason.Err
 		case f.view.Resolve(m.Type) == 0:
-			err = errVoid
+			err = errVoidValue
 		case m.Name != "" && !btfdump.IsIdentifier(m.Name):
 			err = errName
 		case m.Name != "" && isKeyword(m.Name):
