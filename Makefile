@@ -18,7 +18,7 @@ KERNELS     ?= *
 CLANG       ?=
 EACH        ?= 24
 
-.PHONY: help build install uninstall vmlinux.h tools test lint cross goldens generate generate-check fuzz bench bench-check bench-core bench-packages bench-verify corpus corpus-verify corpus-packages libbpf-tools libbpf-tools-table clean
+.PHONY: help build install uninstall vmlinux.h tools test lint cross goldens generate generate-check fuzz bench bench-check bench-core bench-packages bench-verify corpus corpus-verify corpus-packages libbpf-tools libbpf-tools-table versus-bpftool clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z.-]*\):.*## /\1	/p' Makefile | expand -t 20
@@ -135,11 +135,14 @@ corpus-verify: build ## verify the headers of those kernels and their modules (K
 corpus-packages: build ## compare what btfgen reads from those kernels' packages with what other tools do (KERNELS=)
 	go run ./scripts/corpus -packages -btfgen bin/btfgen -kernels '$(KERNELS)' "$$(scripts/corpus.sh path)"
 
-libbpf-tools: ## download the BPF objects of bcc's libbpf-tools, some 70, and their sources
+libbpf-tools: ## download the BPF objects of bcc's libbpf-tools, some 70, their sources, and the kernel's tests
 	scripts/libbpf-tools.sh fetch
 
 libbpf-tools-table: ## compile, slim, minimise, check and load those (KERNELS='6.1* 7.*' of make corpus, else goldens/corpus; BOOT=1 starts them in qemu)
 	@scripts/libbpf-tools.sh table -kernels '$(filter-out *,$(KERNELS))' $(if $(CLANG),-clang $(CLANG)) $(if $(BOOT),-boot)
+
+versus-bpftool: ## compile those and the kernel's tests with btfgen's header and bpftool's, and compare (KERNELS='running FILE', CLANG=)
+	@scripts/libbpf-tools.sh versus $(if $(CLANG),-clang $(CLANG)) $(or $(filter-out *,$(KERNELS)),running $(abspath goldens/corpus/amd64-7.2-cloud.btf.xz))
 
 clean: ## remove what was built
 	rm -rf bin build vmlinux.h

@@ -74,7 +74,9 @@ func (p *printer) braces(t btfdump.Type) {
 
 // allMembers prints the members of a record, and padding up to its end.
 func (p *printer) allMembers(t btfdump.Type, style recordStyle, c *btfdump.Cursor) {
-	for i := range t.NumMembers() {
+	order := p.memberOrder(t)
+	for at := range t.NumMembers() {
+		i := nth(order, at)
 		m, named := t.MemberPlace(i)
 		if !named && !p.holdsRecord(m.Type) {
 			continue // padding, which is added where it is needed
@@ -94,6 +96,15 @@ func (p *printer) allMembers(t btfdump.Type, style recordStyle, c *btfdump.Curso
 	if style.is(padded) {
 		p.tail(t, c, style)
 	}
+}
+
+// memberOrder returns the order in which a record's members are printed; nil if
+// it is that of the BTF.
+func (p *Plan) memberOrder(t btfdump.Type) []int {
+	if len(p.reordered) == 0 {
+		return nil
+	}
+	return p.reordered[p.naming.canon[t.ID()]]
 }
 
 // holdsRecord reports whether a member without a name is of a record.

@@ -236,14 +236,27 @@ func (p *printer) typeTag(t btfdump.Type) {
 		}
 		return
 	}
-	for i := range len(text) {
-		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
-			p.fail(errTag)
-			return
-		}
+	if !isPrintableTag(t) {
+		p.fail(errTag)
+		return
 	}
 	p.text("__attribute__((btf_type_tag(\"", text, "\"))) ")
 	p.checkSize()
+}
+
+// isPrintableTag reports whether nothing in a type tag needs an escape in a C
+// string.
+func isPrintableTag(t btfdump.Type) bool {
+	if t.KindFlag() {
+		return true // see typeTag
+	}
+	text := t.Name()
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // isAddressSpace recognises address_space(N).

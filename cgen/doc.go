@@ -30,6 +30,9 @@
 //     runs in their order. Macros and C++ keywords are defined only where the
 //     text has use for them.
 //
+// Types that C can't express, as other languages have them, are an error;
+// [Printable] makes a view without them (printable.go).
+//
 // # What always holds
 //
 //   - The output depends on the types and never on their IDs, nor on the
@@ -50,6 +53,7 @@
 //   - A name that a compiler or a common header has taken: words.go.
 //   - A kind of type that C declares: classOf in collect.go, then content,
 //     walk and chunk.
+//   - What C has no form for: where it is met, and in printable.go.
 //   - A kind that stands inside declarations: reference in equal.go, walk in
 //     order.go, collect and base in declarator.go, value in style.go.
 //   - Kfuncs of kernels that do not mark them: "go generate" writes

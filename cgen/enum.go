@@ -73,7 +73,7 @@ func (p *printer) enumBody(t btfdump.Type, name string) {
 	if name != "" {
 		p.text(name, " ")
 	}
-	if t.Size() != 4 {
+	if t.Size() != 4 || t.Signed() && !hasNegative(t) {
 		attribute = p.enumSize(t)
 	}
 	p.text("{\n")
@@ -112,11 +112,23 @@ func (p *printer) enumBody(t btfdump.Type, name string) {
 	p.text("}", attribute)
 }
 
-// enumSize gives an enum a size that is not an int's: packed does where its
-// values need just those bytes, and nothing has to be done where they need 8.
-// Else the type of the values is stated or, for compilers that know no such
-// thing, such as gcc before C23, the enum's mode: which gcc needs and clang
-// must not have, since it takes all such enums for signed. It prints what
+// hasNegative reports whether an enum has a negative value. A signed one from a
+// compiler has, but for those whose type is stated, and for what [Printable]
+// leaves of one.
+func hasNegative(t btfdump.Type) bool {
+	for i := range t.NumEnumerators() {
+		if int64(t.EnumeratorValue(i)) < 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// enumSize gives an enum a size or sign that is not what its values give it:
+// packed does where they need just those bytes, and nothing has to be done where
+// they need 8. Else the type of the values is stated or, for compilers that know
+// no such thing, such as gcc before C23, the enum's mode: which gcc needs and
+// clang must not have, since it takes all such enums for signed. It prints what
 // stands before the body and returns what comes after it.
 func (p *printer) enumSize(t btfdump.Type) (attribute string) {
 	signed := t.Signed()

@@ -110,6 +110,9 @@ func FuzzHeader(f *testing.F) {
 				checkHeader(t, v, set, kfuncs, len(raw))
 			}
 		}
+		if rest, left, err := cgen.Printable(v); err == nil && len(left) > 0 {
+			checkHeader(t, rest, nil, true, len(raw))
+		}
 	})
 }
 

@@ -29,19 +29,28 @@ type gap struct {
 
 func (gap) after(m btfdump.Place) gap { return gap{afterBitfield: m.BitSize != 0} }
 
-// isBesideBitfield reports whether a member is a bitfield in a run of which one
-// is kept.
-func (p *printer) isBesideBitfield(t btfdump.Type, i int) bool {
-	if m, _ := t.MemberPlace(i); m.BitSize == 0 || t.Kind() == btfdump.KindUnion {
+// nth returns the index of the member that is printed at a place, 0 for the first:
+// order is what [Plan.memberOrder] returns.
+func nth(order []int, at int) int {
+	if order == nil {
+		return at
+	}
+	return order[at]
+}
+
+// isBesideBitfield reports whether the member that is printed at a place is a
+// bitfield in a run of which one is kept.
+func (p *printer) isBesideBitfield(t btfdump.Type, order []int, at int) bool {
+	if m, _ := t.MemberPlace(nth(order, at)); m.BitSize == 0 || t.Kind() == btfdump.KindUnion {
 		return false
 	}
 	for _, step := range []int{-1, 1} {
-		for j := i + step; j >= 0 && j < t.NumMembers(); j += step {
-			m, _ := t.MemberPlace(j)
+		for j := at + step; j >= 0 && j < t.NumMembers(); j += step {
+			m, _ := t.MemberPlace(nth(order, j))
 			if m.BitSize == 0 {
 				break
 			}
-			if p.opts.Members.Has(t.ID(), j) {
+			if p.opts.Members.Has(t.ID(), nth(order, j)) {
 				return true
 			}
 		}
@@ -53,9 +62,11 @@ func (p *printer) isBesideBitfield(t btfdump.Type, i int) bool {
 // end.
 func (p *printer) keptMembers(t btfdump.Type, style recordStyle, c *btfdump.Cursor) {
 	var gap gap
-	for i := range t.NumMembers() {
+	order := p.memberOrder(t)
+	for at := range t.NumMembers() {
+		i := nth(order, at)
 		kept := p.opts.Members.Has(t.ID(), i)
-		if !kept && !p.isBesideBitfield(t, i) {
+		if !kept && !p.isBesideBitfield(t, order, at) {
 			gap.dropped = true
 			continue // padding takes its place
 		}

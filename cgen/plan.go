@@ -27,6 +27,9 @@ type Options struct {
 	// header. They must be printable; other characters are replaced.
 	Version, Release string
 	Flags            []string
+	// LeftOut is told there too, if it is not 0: how many things the view lacks
+	// that [Printable] has left out.
+	LeftOut int
 }
 
 // DeclKind says what a declaration is.
@@ -58,7 +61,10 @@ type Plan struct {
 	styles []recordStyle // by type ID, for records and what members are of
 	// unwritable are the records that C can't express.
 	unwritable map[btfdump.TypeID]error
-	hoisted    map[btfdump.TypeID]string
+	// reordered are the members, in the order of their places, of the records
+	// that list them in another one.
+	reordered map[btfdump.TypeID][]int
+	hoisted   map[btfdump.TypeID]string
 
 	decls []Decl // in the order of printing, functions last
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"strconv"
 	"strings"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -239,6 +240,9 @@ func (p *Plan) provenance(digests []byte) string {
 	b.WriteString(" * architecture: " + p.describeArch() + "\n")
 	if len(p.opts.Flags) > 0 {
 		b.WriteString(" * flags:        " + printable(strings.Join(p.opts.Flags, " ")) + "\n")
+	}
+	if p.opts.LeftOut > 0 {
+		b.WriteString(" * left out:     " + strconv.Itoa(p.opts.LeftOut) + " that C can't express\n")
 	}
 	b.WriteString(" * digest:       " + hex.EncodeToString(digest[:16]) + "\n */\n")
 	return b.String()

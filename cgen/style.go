@@ -1,10 +1,12 @@
 package cgen
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/btfgen/btfgen/btfdump"
 )
@@ -36,7 +38,7 @@ func (f form) is(what form) bool { return f&what != 0 }
 func (s recordStyle) align() uint32 { return 1 << s.logAlign }
 
 var (
-	errOverlap = errors.New("it starts before the end of the member before it, which C can't write")
+	errOverlap = errors.New("it starts before the end of another member, which C can't write")
 	errUnionAt = errors.New("it is in a union but not at its start, which C can't write")
 	errTooFar  = errors.New("its members and their padding do not end at its size")
 )
@@ -118,6 +120,7 @@ func (p *Plan) style(id btfdump.TypeID) (recordStyle, error) {
 func (p *Plan) decideStyles() {
 	p.styles = fresh[recordStyle](p.view.NumTypes())
 	p.unwritable = make(map[btfdump.TypeID]error)
+	p.reordered = make(map[btfdump.TypeID][]int)
 	var stack []btfdump.TypeID
 	for t := range p.view.AllOf(btfdump.KindStruct, btfdump.KindUnion) {
 		for stack = append(stack[:0], p.naming.canon[t.ID()]); len(stack) > 0; {
@@ -229,7 +232,9 @@ func (p *Plan) fits(t btfdump.Type, limit uint32, stack []btfdump.TypeID) (fit, 
 	var end uint64 // of the members so far, in bits
 	f := fit{ok: true, align: 1}
 	waits := false
-	for i := range t.NumMembers() {
+	order := p.memberOrder(t)
+	for at := range t.NumMembers() {
+		i := nth(order, at)
 		m, named := t.MemberPlace(i)
 		if !named && !p.holdsRecord(m.Type) {
 			f.padded = true // it is padding, and nothing of it is written
@@ -248,6 +253,9 @@ func (p *Plan) fits(t btfdump.Type, limit uint32, stack []btfdump.TypeID) (fit, 
 		case err != nil:
 		case union && at != 0:
 			err = errUnionAt
+		case !union && at < end && order == nil:
+			p.reordered[p.naming.canon[t.ID()]] = inOrder(p.view, t)
+			return p.fits(t, limit, stack)
 		case !union && at < end:
 			err = errOverlap
 		}
@@ -277,6 +285,27 @@ func (p *Plan) fits(t btfdump.Type, limit uint32, stack []btfdump.TypeID) (fit, 
 	}
 	f.finish(t, end)
 	return f, stack, nil
+}
+
+// inOrder returns the indexes of a struct's members in the order of their
+// places. C's members follow one another; Rust's are listed as they were
+// declared, wherever the compiler has put them.
+func inOrder(v *btfdump.View, t btfdump.Type) []int {
+	order := make([]int, t.NumMembers())
+	for i := range order {
+		order[i] = i
+	}
+	if t.Kind() == btfdump.KindUnion {
+		return order
+	}
+	slices.SortStableFunc(order, func(i, j int) int {
+		a, _ := t.MemberPlace(i)
+		b, _ := t.MemberPlace(j)
+		isEmpty := func(m btfdump.Place) bool { return m.BitSize == 0 && v.SizeOf(m.Type) == 0 }
+		// What takes no room comes before what does.
+		return cmp.Or(cmp.Compare(a.BitOffset, b.BitOffset), compareBool(!isEmpty(a), !isEmpty(b)))
+	})
+	return order
 }
 
 // finish takes account of a record's end; that of its members is given in bits.

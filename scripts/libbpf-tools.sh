@@ -6,12 +6,15 @@
 #   libbpf-tools.sh path                       print where the cache is
 #   libbpf-tools.sh table [FLAG]... KERNEL...  compile them with btfgen's headers of those kernels,
 #                                              check, slim and minimise them; table -h lists the flags
+#   libbpf-tools.sh versus [FLAG]... KERNEL... compile them and the kernel's tests with btfgen's header
+#                                              and bpftool's, and compare; "running" is a kernel too
 #
 # All is kept in corpus.sh's cache, under libbpf-tools/:
 #
 #   objects/       NAME.bpf.o of each tool, as Debian compiled it
 #   src/           the source package, unpacked
 #   include/       libbpf's headers for BPF programs
+#   selftests/     V/ of each kernel version: its tests and examples
 #   */FROM         the package, and its suite
 #
 # Objects are those of Debian's suite $SUITE, trixie if it is not set; sources too, if
@@ -110,6 +113,30 @@ fetch_libbpf() {
 	fail "no suite has a package libbpf-dev that can be downloaded"
 }
 
+# fetch_selftests: the kernel's own tests and examples, of the source packages that
+# the suites have, each version once. Some 500 of those programs are for vmlinux.h.
+fetch_selftests() {
+	local each package version from=()
+	mkdir -p "$tools/selftests.new"
+	for each in $(suites bookworm "$suite" sid); do
+		update "$each" deb || continue
+		package=$(apt-cache depends linux-source | sed -n 's/^ *Depends: \(linux-source-[0-9.]*\)$/\1/p' | sed -n 1p)
+		version=${package#linux-source-}
+		[ -n "$package" ] && [ ! -e "$tools/selftests.new/$version" ] || continue
+		if ! download "$tools/package.new" apt-get -qq download "$package"; then
+			echo "libbpf-tools.sh: $each: the mirror does not have $package" >&2
+			continue
+		fi
+		mkdir -p "$tools/selftests.new/$version"
+		dpkg-deb --fsys-tarfile "$tools"/package.new/*.deb | tar -xO --wildcards './usr/src/linux-source-*.tar.xz' |
+			tar -xJ -C "$tools/selftests.new/$version" --strip-components=1 --wildcards \
+				'*/tools/testing/selftests/bpf/*' '*/tools/sched_ext/*' '*/tools/include/*' '*/samples/bpf/*'
+		from+=("$(basename "$tools"/package.new/*.deb), $each")
+	done
+	[ ${#from[@]} -gt 0 ] || fail "no suite has the kernel's source, package linux-source"
+	took selftests "$(printf '%s; ' "${from[@]}")" "$(find "$tools/selftests.new" -path '*/progs/*.c' | wc -l) programs"
+}
+
 # suites NAME...: each of them once, in that order.
 suites() { printf '%s\n' "$@" | awk '!seen[$0]++'; }
 
@@ -129,6 +156,7 @@ fetch() {
 	fetch_objects
 	fetch_source
 	fetch_libbpf
+	fetch_selftests
 	rm -rf "$tools/package.new"
 }
 
@@ -139,12 +167,20 @@ table() {
 	exec go run ./scripts/libbpftools table -cache "$cache" "$@"
 }
 
+# versus [FLAG...] KERNEL...: see scripts/libbpftools.
+versus() {
+	[ -d "$tools/src" ] || fail "there are no sources yet: libbpf-tools.sh fetch gets them"
+	cd "$here/.."
+	exec go run ./scripts/libbpftools versus -cache "$cache" "$@"
+}
+
 command=${1:-help}
 [ $# = 0 ] || shift
 case $command in
 fetch) fetch ;;
 path) echo "$tools" ;;
 table) table "$@" ;;
+versus) versus "$@" ;;
 help | -h | --help) usage ;;
 *) fail "there is no command $command: libbpf-tools.sh help lists them" ;;
 esac

@@ -96,7 +96,7 @@ func checkFlags(c *cli.Context, what string) error {
 			return fmt.Errorf("--%s is for C headers, and none is to be made: leave it out", flag)
 		}
 	}
-	for _, flag := range []string{"no-provenance", "verify"} {
+	for _, flag := range []string{"no-provenance", "skip-unprintable", "verify"} {
 		if c.IsSet(flag) && what == formatBTF {
 			return fmt.Errorf("--%s is for headers and Go types, and BTF is to be made: leave it out", flag)
 		}

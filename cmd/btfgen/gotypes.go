@@ -32,7 +32,7 @@ func goFlags() []cli.Flag {
 
 // goTypes makes a file of Go types.
 func goTypes(c *cli.Context, output string) error {
-	r := headerRequest{modules: c.StringSlice("module"), types: c.StringSlice("type")}
+	r := headerRequest{modules: c.StringSlice("module"), types: c.StringSlice("type"), skip: c.Bool("skip-unprintable")}
 	var err error
 	if r.input, err = oneInput(c); err != nil {
 		return err
@@ -64,16 +64,20 @@ func goTypes(c *cli.Context, output string) error {
 		return err
 	}
 	opts.Release = kernel.Release
-	set, err := goSelection(kernel.View, r.types)
+	view, err := r.printableView(kernel.View, console)
+	if err != nil {
+		return err
+	}
+	set, err := goSelection(view, r.types)
 	if err != nil {
 		return err
 	}
 	console.begin("printing Go types")
-	text, err := gogen.Generate(kernel.View, set, opts)
+	text, err := gogen.Generate(view, set, opts)
 	var ofType *gogen.TypeError
 	switch {
 	case errors.As(err, &ofType):
-		return fmt.Errorf("%s: %w", r.origin(), err)
+		return r.unprintableHint(view, err)
 	case err != nil:
 		return err // of the options
 	case !bytes.Contains(text, []byte("\ntype ")):
@@ -82,7 +86,7 @@ func goTypes(c *cli.Context, output string) error {
 	proof := ""
 	if c.Bool("verify") {
 		console.begin("verifying")
-		report, err := gogen.Verify(text, kernel.View)
+		report, err := gogen.Verify(text, view)
 		if err != nil {
 			return fmt.Errorf("%s: the code is no valid Go, please report this as a bug of btfgen: %w", output, err)
 		}
@@ -157,6 +161,9 @@ func goOptions(c *cli.Context, patterns []string) (gogen.Options, error) {
 		}
 		opts.Rename[old] = name
 		opts.Flags = append(opts.Flags, "--names="+pair)
+	}
+	if c.Bool("skip-unprintable") {
+		opts.Flags = append(opts.Flags, "--skip-unprintable")
 	}
 	slices.Sort(opts.Flags)
 	return opts, nil

@@ -23,6 +23,7 @@ func headerFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "for", Category: groupFor, Usage: "only what a BPF `OBJECT` needs of the kernel; for headers also a source file; repeatable"},
 		&cli.StringSliceFlag{Name: "kernel", Aliases: []string{"k"}, Category: groupFor, Usage: "the same as --input, and with --for and a directory as OUTPUT: make the BTF of each `KERNEL`, a file, directory or glob; repeatable"},
 		&cli.BoolFlag{Name: "no-kfuncs", Category: groupOutput, Usage: "leave out the prototypes of kfuncs"},
+		&cli.BoolFlag{Name: "skip-unprintable", Category: groupOutput, Usage: "leave out what C can't express, such as a struct \"Option<u64>\", and list it"},
 		&cli.StringFlag{Name: "spdx", Category: groupOutput, Usage: "name the header's licence in its first line, by an SPDX `ID`"},
 		&cli.BoolFlag{Name: "no-provenance", Category: groupOutput, Usage: "leave out the comment that says what the header was made from"},
 		&cli.BoolFlag{Name: "check", Category: groupVerify, Usage: "write nothing; show how OUTPUT differs from what would be written"},
@@ -41,6 +42,7 @@ type headerRequest struct {
 	source  source.Options
 	options cgen.Options
 	check   bool
+	skip    bool // what C can't express
 
 	verify    bool
 	compilers []string // to verify with; none: the default one
@@ -121,6 +123,7 @@ func newHeaderRequest(c *cli.Context, output, what string) (headerRequest, error
 		modules: c.StringSlice("module"),
 		types:   c.StringSlice("type"),
 		check:   c.Bool("check"),
+		skip:    c.Bool("skip-unprintable"),
 		verify:  c.Bool("verify"), compilers: c.StringSlice("clang"), fast: c.Bool("fast"),
 		options: cgen.Options{
 			Kfuncs:       !c.Bool("no-kfuncs"),
@@ -162,6 +165,9 @@ func newHeaderRequest(c *cli.Context, output, what string) (headerRequest, error
 	if !r.options.Kfuncs {
 		r.options.Flags = append(r.options.Flags, "--no-kfuncs")
 	}
+	if r.skip {
+		r.options.Flags = append(r.options.Flags, "--skip-unprintable")
+	}
 	slices.Sort(r.options.Flags)
 	return r, nil
 }
@@ -195,9 +201,13 @@ func (r headerRequest) make(console *console, out io.Writer) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	view, err := r.printableView(kernel.View, console)
+	if err != nil {
+		return nil, err
+	}
 	var set *btfdump.Set
 	if len(r.types) > 0 {
-		if set, err = selectTypes(kernel.View, r.types); err != nil {
+		if set, err = selectTypes(view, r.types); err != nil {
 			return nil, err
 		}
 		for _, pattern := range r.undefined(kernel.View) {
@@ -210,9 +220,9 @@ func (r headerRequest) make(console *console, out io.Writer) ([]byte, error) {
 	}
 	r.options.Release = kernel.Release
 	console.begin("deciding on names and order")
-	plan, err := cgen.NewPlan(kernel.View, set, r.options)
+	plan, err := cgen.NewPlan(view, set, r.options)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", r.origin(), err)
+		return nil, r.unprintableHint(view, err)
 	}
 	if len(plan.Decls()) == 0 {
 		return nil, r.nothing()
@@ -220,11 +230,11 @@ func (r headerRequest) make(console *console, out io.Writer) ([]byte, error) {
 	console.begin("printing the header")
 	text, err := plan.Print()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", r.origin(), err)
+		return nil, r.unprintableHint(view, err)
 	}
 	if r.verify {
 		opts := verify.Options{Fast: r.fast, Progress: console.begin}
-		if err := verified(text, r.output, kernel.View, set, r.compilers, opts, out); err != nil {
+		if err := verified(text, r.output, view, set, r.compilers, opts, out); err != nil {
 			return nil, err
 		}
 	}

@@ -354,6 +354,9 @@ func examine(kernel *source.Kernel) []string {
 		slices.Sort(kinds)
 		add("kinds that this btfgen does not know, and skips: %s", strings.Join(kinds, ", "))
 	}
+	if remark := unprintableRemark(view); remark != "" {
+		add("%s", remark)
+	}
 	if kernel.Origin != nil && kernel.Origin.Base != nil {
 		add("the module was built outside of the kernel's tree: it has a base of its own (.BTF.base, %s bytes)", thousands(len(kernel.Origin.Base)))
 	}

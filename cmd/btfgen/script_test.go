@@ -64,6 +64,7 @@ func TestScripts(t *testing.T) {
 				"other.ko":         moduleFile("other_two", modules[1]),
 				"cut-enum.btf":     cutEnum(),
 				"program.btf":      program(),
+				"rust.btf":         rustTypes(),
 				"unknown.btf":      unknownKind(),
 				"empty.btf":        btftest.New().Bytes(),
 				"no-btf.elf":       moduleFile("bare", nil),
@@ -183,6 +184,21 @@ func unknownKind() []byte {
 	b.Layout = append(btftest.StandardLayout(), btftest.LayoutEntry{InfoSize: 4})
 	b.Int("int", 4, btftest.Signed)
 	b.Raw(20, "", 0, false, 0, 1)
+	return b.Bytes()
+}
+
+// rustTypes returns BTF with types that C can't express, as rustc makes them.
+func rustTypes() []byte {
+	b := btftest.New()
+	integer, u64, u8 := b.Int("int", 4, btftest.Signed), b.Int("u64", 8, 0), b.Int("u8", 1, 0)
+	b.Struct("good", 4, btftest.Field("a", integer, 0))
+	opt := b.NextID() + 1
+	b.Struct("holds", 16, btftest.Field("opt", opt+1, 0), btftest.Field("a b", u64, 64))
+	b.Struct("Opt<u64>", 8, btftest.Field("a", u64, 0))
+	b.Ptr(opt)
+	b.Typedef("x87", b.NextID()+1)
+	b.Float("long double", 12)
+	b.Struct("bad", 16, btftest.Field("s", u8, 80), btftest.Field("b", u64, 0))
 	return b.Bytes()
 }
 

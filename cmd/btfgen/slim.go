@@ -83,16 +83,20 @@ func (r slimRequest) make(ctx context.Context, console *console, out io.Writer) 
 	if err != nil {
 		return nil, nil, err
 	}
+	view, err := r.printableView(kernel.View, console)
+	if err != nil {
+		return nil, nil, err
+	}
 	r.options.Release = kernel.Release
 	full := r.options
 	full.NoProvenance = true
-	plan, err := cgen.NewPlan(kernel.View, nil, full)
+	plan, err := cgen.NewPlan(view, nil, full)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", r.origin(), err)
+		return nil, nil, r.unprintableHint(view, err)
 	}
-	types := newSlimTypes(kernel.View, plan.Index(), r.options, r.fields)
+	types := newSlimTypes(view, plan.Index(), r.options, r.fields)
 	if len(r.types) > 0 {
-		set, err := selectTypes(kernel.View, r.types)
+		set, err := selectTypes(view, r.types)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -133,7 +137,7 @@ func (r slimRequest) make(ctx context.Context, console *console, out io.Writer) 
 	if len(sources) > 0 {
 		whole, err := plan.Print()
 		if err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", r.origin(), err)
+			return nil, nil, r.unprintableHint(view, err)
 		}
 		var proof string
 		if text, proof, remarks, err = r.fromSources(ctx, console, types, plan, whole, sources); err != nil {

@@ -111,14 +111,18 @@ func verifyHeader(c *cli.Context) error {
 	}
 	ctx, stop := untilSignal()
 	defer stop()
-	reports, err := runCompilers(ctx, path, kernel.View, set, c.StringSlice("clang"), verify.Options{
+	compilers, verifyOptions := c.StringSlice("clang"), verify.Options{
 		Std: c.String("std"), Target: c.String("target"), Flags: c.StringSlice("clang-flag"), Required: required, Fast: c.Bool("fast"), Progress: console.begin,
-	})
+	}
+	reports, err := runCompilers(ctx, path, kernel.View, set, compilers, verifyOptions)
+	if err == nil && !allHold(reports) {
+		reports, err = verifyPrintable(ctx, path, kernel.View, set, compilers, verifyOptions, reports, console)
+	}
 	console.end()
 	if err != nil {
 		return err
 	}
-	holds := !slices.ContainsFunc(reports, func(r *verify.Report) bool { return !r.Holds() })
+	holds := allHold(reports)
 	if c.Bool("json") {
 		err = printJSON(c.App.Writer, path, holds, reports)
 	} else {
@@ -135,6 +139,10 @@ func verifyHeader(c *cli.Context) error {
 		return noError(path + " does not hold")
 	}
 	return nil
+}
+
+func allHold(reports []*verify.Report) bool {
+	return !slices.ContainsFunc(reports, func(r *verify.Report) bool { return !r.Holds() })
 }
 
 // checkHeader says what is wrong with the name of a header, before the compiler

@@ -3,11 +3,13 @@
 //
 //	libbpftools extract DIRECTORY PROGRAM...
 //	libbpftools table [FLAG]... [KERNEL]...
+//	libbpftools versus [FLAG]... KERNEL...
 //	libbpftools load OBJECT...
 //
 // Extract takes BPF objects out of programs that carry them. Table compiles the
 // tools' sources with btfgen's headers of some kernels, and tells what becomes
-// of each there. Load loads programs into the running kernel, and prints what it
+// of each there. Versus compiles them, and the kernel's own tests, with btfgen's
+// header and with bpftool's, and compares the objects. Load loads programs into the running kernel, and prints what it
 // says; as the first process of a machine it loads what stands beside it.
 package main
 
@@ -22,7 +24,7 @@ import (
 	"syscall"
 )
 
-const usage = "usage: libbpftools extract DIRECTORY PROGRAM... | load OBJECT... | table [FLAG]... [KERNEL]..., of which table -h tells more"
+const usage = "usage: libbpftools extract DIRECTORY PROGRAM... | load OBJECT... | table [FLAG]... [KERNEL]... | versus [FLAG]... KERNEL..., of which table -h and versus -h tell more"
 
 func main() {
 	log.SetFlags(0)
@@ -44,6 +46,8 @@ func run(ctx context.Context, args []string) error {
 		return extract(args[1], args[2:])
 	case len(args) >= 1 && args[0] == "table":
 		return table(ctx, args[1:])
+	case len(args) >= 1 && args[0] == "versus":
+		return versus(ctx, args[1:])
 	case len(args) >= 2 && args[0] == "load":
 		return printLoads(os.Stdout, args[1:])
 	}
