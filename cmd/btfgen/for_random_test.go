@@ -19,7 +19,7 @@ import (
 // compiled with the header that is made for it or with the whole one, and whether
 // the kernel's BTF is whole or what is made for the program.
 func TestForRandomPrograms(t *testing.T) {
-	clang := clangtest.Newest(t)
+	clang := clangtest.AtLeast(t, 16, "14 can't compile some of these programs, and has other values than the types in relocations of unsigned enums")
 	for seed := range uint64(8) {
 		target := []string{"bpfel", "bpfeb"}[seed%2]
 		t.Run(fmt.Sprint(target, seed), func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -39,6 +40,7 @@ func TestMain(m *testing.M) {
 //
 // and have these commands beside testscript's own:
 //
+//	clang                    the newest clang of the machine, whatever its name is there
 //	exits CODE CMD ARGS...   runs CMD and compares its exit code
 //	old FILE...              sets the time of modification to an hour ago
 //	touched FILE...          fails if the files have that time still; negated, if they have another
@@ -49,9 +51,18 @@ func TestScripts(t *testing.T) {
 	hostile := btftest.New()
 	hostile.Struct("x; } evil", 4, btftest.Field("a", hostile.Int("int", 4, btftest.Signed), 0))
 	object := testObject(t, kernel)
+	compilers := t.TempDir()
+	clang, err := exec.LookPath(clangtest.Newest(t).Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(clang, filepath.Join(compilers, "clang")); err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("PATH", compilers+string(filepath.ListSeparator)+env.Getenv("PATH"))
 			for name, data := range map[string][]byte{
 				"kernel.btf":  kernel,
 				"module.btf":  modules[0],

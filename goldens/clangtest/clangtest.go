@@ -100,6 +100,17 @@ func Newest(t testing.TB) Clang {
 	return all[len(all)-1]
 }
 
+// AtLeast returns the latest clang of the machine for a test that needs a
+// version's. It fails the test, with the reason, if there is none as new.
+func AtLeast(t testing.TB, major int, reason string) Clang {
+	t.Helper()
+	c := Newest(t)
+	if c.Major < major {
+		t.Fatalf("the newest clang here is %s, and this test needs clang %d or a newer one: %s", c.Name, major, reason)
+	}
+	return c
+}
+
 // Compile compiles files (by their name, to be included as "name"), of which
 // main.c is the unit, with the arguments given, and returns the object's path
 // and what the compiler printed. The error is the compiler's exit status.
