@@ -214,6 +214,12 @@ func TestNoKernelInImage(t *testing.T) {
 			if !errors.Is(err, ErrNoBTF) && !errors.Is(err, errNoBase) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got the error %q, want %q in it", err, test.want)
 			}
+			err = Each(path, nil, Options{}, func(k *Kernel) error {
+				return fmt.Errorf("Each: got the structs %q", structs(k.View))
+			})
+			if err == nil || strings.Contains(err.Error(), "Each: ") {
+				t.Errorf("got the error %v", err)
+			}
 		})
 	}
 }
