@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/bzip2"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math/bits"
@@ -29,10 +30,12 @@ const (
 )
 
 // decompress makes a container's open out of what makes a decompressor. One that
-// can be closed is.
+// can be closed is. It must read no further than to the end of what it unpacks
+// where it is given a buffered reader.
 func decompress(newReader func(io.Reader) (io.Reader, error)) func(*search, *input) error {
 	return func(s *search, in *input) error {
-		r, err := newReader(in.reader())
+		packed := bufio.NewReaderSize(in.reader(), 64<<10)
+		r, err := newReader(packed)
 		if err != nil {
 			return fmt.Errorf("its header is cut short or corrupt: %w", err)
 		}
@@ -41,7 +44,17 @@ func decompress(newReader func(io.Reader) (io.Reader, error)) func(*search, *inp
 		}
 		out := streamInput(&unpacked{r: r, budget: s.budget}, -1)
 		out.hint = in.hint
-		return s.descend("", -1, out)
+		head, _ := out.head()
+		segment, before := isCpio(head), len(s.found)
+		err = s.descend("", -1, out)
+		if !segment || s.done() || err != nil && !errors.Is(err, ErrNoBTF) {
+			return err
+		}
+		// Other archives of an initramfs may be compressed in other ways.
+		if _, cut := io.Copy(io.Discard, out.stream); cut != nil {
+			return cut
+		}
+		return s.behindCpio(packed, before, err)
 	}
 }
 

@@ -21,7 +21,7 @@
 //     streams in a row and anything behind them;
 //   - .deb, .rpm, tar, zip and cpio (the "new" format, newc) archives, and the
 //     packages of OpenWrt, Alpine and Arch, which are such;
-//   - container images, those of OCI and of docker save, layer by layer;
+//   - container images, those of OCI, docker save, skopeo and crane, layer by layer;
 //   - directories: all that an archive of them is;
 //   - programs, maps and BTF that are loaded into the running kernel.
 //

@@ -32,6 +32,9 @@ func Each(input string, modules []string, opts Options, use func(*Kernel) error)
 		if kernel.View, err = f.view(f.Raw); err != nil {
 			return fmt.Errorf("%s: %w", quotedOr(f.Path(), "BTF"), err)
 		}
+		if f.searched && isProgram(kernel.View) {
+			return nil // a BPF object's, in an archive; Open says so, if there is nothing else
+		}
 		n++
 		return use(kernel)
 	}

@@ -92,6 +92,8 @@ func TestInitrdBeforeKernel(t *testing.T) {
 		"microcode":       append(cpioArchive(file{"kernel/x86/microcode/GenuineIntel.bin", make([]byte, 3000)}), pack(t, cpioArchive(file{"lib/modules/x/mod.ko.xz", packed}), zst...)...),
 		"packed modules":  pack(t, cpioArchive(many...), gz...),
 		"another kernel":  pack(t, cpioArchive(file{"boot/vmlinuz-6.1.0-other", bzImage(pack(t, kernelELF(kernelBTF("other")), gz...))}), gz...),
+		"another's BTF":   cpioArchive(file{"usr/share/x.btf", append(kernelBTF("other"), make([]byte, 64)...)}),
+		"another vmlinux": cpioArchive(file{"usr/lib/debug/vmlinux", kernelELF(kernelBTF("other"))}),
 		"no archive":      append(bytes.Clone(packed), pack(t, objectELF(), xz...)...),
 		"zeros and a gap": append(append(make([]byte, 4096), cpioArchive(file{"a.ko", module})...), make([]byte, 4096)...),
 	}
@@ -197,6 +199,10 @@ func TestNoKernelInImage(t *testing.T) {
 		{"Android", androidImage(pack(t, arm64, "lz4", "-c", "-q", "-l")), "this kernel was built without"},
 		{"uImage", uImage(pack(t, image(nil), "gzip", "-c")), "Linux 6.12.9-test, was built without"},
 		{"EFI program", peFile(file{".text", []byte("a boot loader")}), "EFI program: no BTF: nothing in it looks like"},
+		{"program in an initrd", peFile(file{".initrd", pack(t, cpioArchive(file{"a.btf", objectBTF()}), zst...)}), "it holds a BPF object's"},
+		{"program in an image", append(make([]byte, 70000), pack(t, objectELF(), zst...)...), "it holds a BPF object's"},
+		{"program in an initramfs", pack(t, cpioArchive(file{"usr/share/a.btf", objectBTF()}), zst...), "it holds that of a BPF object (usr/share/a.btf) and no kernel's"},
+		{"program in a tar", tarball(file{"a.btf", objectBTF()}), "it holds that of a BPF object (a.btf) and no kernel's"},
 		{"text", []byte("neither this nor that"), "6e 65 69 74, which no format"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -207,6 +213,12 @@ func TestNoKernelInImage(t *testing.T) {
 			}
 			if !errors.Is(err, ErrNoBTF) && !errors.Is(err, errNoBase) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got the error %q, want %q in it", err, test.want)
+			}
+			err = Each(path, nil, Options{}, func(k *Kernel) error {
+				return fmt.Errorf("Each: got the structs %q", structs(k.View))
+			})
+			if err == nil || strings.Contains(err.Error(), "Each: ") {
+				t.Errorf("got the error %v", err)
 			}
 		})
 	}
@@ -264,7 +276,10 @@ func TestUnifiedKernelImage(t *testing.T) {
 	base.Struct("task_struct", 8, btftest.Field("pid", integer, 0), btftest.Field("one", integer, 32))
 	split := base.Split()
 	split.Struct("in_module", 4, btftest.Field("a", integer, 0))
-	initrd := pack(t, cpioArchive(file{"usr/lib/modules/1.0-one/mod.ko", moduleELF("mod", "1.0-one", split.Bytes())}), "zstd", "-c", "-q")
+	module := file{"usr/lib/modules/1.0-one/mod.ko", moduleELF("mod", "1.0-one", split.Bytes())}
+	initrd := pack(t, cpioArchive(module), "zstd", "-c", "-q")
+	// With another kernel in its initrd.
+	kexec := peFile(file{".initrd", pack(t, cpioArchive(module, file{"boot/vmlinuz-2.0-two", plain(two)}), "zstd", "-c", "-q")}, file{".uname", []byte("1.0-one")}, file{".linux", plain(one)})
 	profiles := peFile(file{".uname", []byte("1.0-one\n")}, file{".linux", plain(one)}, file{".profile", []byte("ID=main\n")}, file{".cmdline", []byte("quiet")},
 		file{".profile", []byte("ID=other\n")}, file{".uname", []byte("2.0-two")}, file{".linux", plain(two)}, file{".profile", []byte("ID=third\n")})
 	for _, test := range []struct {
@@ -285,6 +300,9 @@ func TestUnifiedKernelImage(t *testing.T) {
 		{"none of several", profiles, nil, "3.0", nil, "", "of the release 3.0: what is there is 1.0-one, 2.0-two"},
 		{"a module of its initrd", peFile(file{".initrd", initrd}, file{".uname", []byte("1.0-one")}, file{".linux", plain(one)}), []string{"mod"}, "", one, "1.0-one", ""},
 		{"a module that its initrd lacks", peFile(file{".initrd", initrd}, file{".uname", []byte("1.0-one")}, file{".linux", plain(one)}), []string{"nope"}, "", nil, "", `no module "nope"`},
+		{"a module of an initrd with a kernel", kexec, []string{"mod"}, "", one, "1.0-one", ""},
+		{"the same in a tar", tarball(file{"boot/EFI/Linux/x.efi", kexec}), []string{"mod"}, "", one, "1.0-one", ""},
+		{"the same in a deb", debPackage("data.tar", tarball(file{"boot/EFI/Linux/x.efi", kexec})), []string{"mod"}, "", one, "1.0-one", ""},
 		{"packed", pack(t, peFile(file{".initrd", initrd}, file{".linux", plain(one)}), gz...), nil, "", one, "", ""},
 		{"in a tar", tarball(file{"boot/vmlinuz-1.0-one", peFile(file{".initrd", initrd}, file{".linux", plain(one)})}), nil, "", one, "1.0-one", ""},
 		{"cut short in .linux", peFile(file{".initrd", initrd}, file{".linux", plain(one)})[:1<<11+80+512+650], nil, "", nil, "", "cut short: its section .linux ends at byte"},

@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -37,6 +38,7 @@ func TestInitramfs(t *testing.T) {
 		{"kernel and packed modules", [][]byte{kernel, zeros, pack(t, modules, zst...)}, true, true},
 		{"modules and kernel", [][]byte{modules, pack(t, kernel, "xz", "-c", "-0")}, true, true},
 		{"modules, and an image behind", [][]byte{modules, zeros, image}, true, true},
+		{"modules packed in two ways", [][]byte{pack(t, microcode, gz...), zeros, pack(t, modules, "xz", "-c")}, true, false},
 		{"kernel and junk", [][]byte{kernel, zeros, []byte("whatever this is")}, false, true},
 		{"kernel and what is cut short", [][]byte{kernel, pack(t, modules, zst...)[:200]}, false, true},
 		{"microcode alone", [][]byte{microcode, zeros}, false, false},
@@ -72,5 +74,56 @@ func TestInitramfs(t *testing.T) {
 	s = &search{wants: wants{kernel: true}}
 	if err := s.run(fileInput(memory(many), int64(len(many))), 0); err == nil {
 		t.Error("no error")
+	}
+}
+
+// A kernel may stand behind an initramfs, which may be packed in any way, and the
+// kernel too.
+func TestKernelBehindInitramfs(t *testing.T) {
+	want := kernelBTF("behind")
+	elf := kernelELF(want)
+	image := bzImage(pack(t, elf, "gzip", "-c", "-n"))
+	old := bytes.Clone(image) // as it is without an EFI stub
+	copy(old, "\xea\x05\x00\xc0\x07")
+	stub := bytes.Clone(image)
+	copy(stub, "MZ")
+	arm64 := make([]byte, 4096)
+	copy(arm64, "MZ\x00\x91")
+	copy(arm64[56:], "ARM\x64")
+	kernels := map[string][]byte{"ELF": elf, "BTF": want, "bzImage": old, "bzImage with EFI stub": stub, "bzImage that starts with zeros": image,
+		"zstd": pack(t, elf, "zstd", "-c", "-q"), "EFI program": peFile(file{".linux", image}), "arm64 Image": append(arm64, want...),
+		"no format": append([]byte("whatever this is"), pack(t, elf, "xz", "-c")...)}
+	microcode := cpioArchive(file{"kernel/x86/microcode/GenuineIntel.bin", make([]byte, 3000)})
+	files := cpioArchive(file{"usr/lib/modules/6.12.9-test/mod.ko", moduleELF("mod", "6.12.9-test", nil)}, file{"usr/lib/bpf/prog.bpf.o", objectBTF()})
+	initrds := map[string][]byte{"plain": files}
+	for _, command := range [][]string{{"gzip", "-c", "-n"}, {"xz", "-c"}, {"xz", "-c", "--format=lzma"}, {"zstd", "-c", "-q"}, {"lz4", "-c", "-q"}, {"lz4", "-c", "-q", "-l"}, {"bzip2", "-c"}, {"lzop", "-c"}} {
+		initrds[strings.Join(command, " ")] = pack(t, files, command...)
+	}
+	for packed, initrd := range initrds {
+		for format, kernel := range kernels {
+			if packed != "xz -c" && format != "bzImage" && format != "no format" {
+				continue // each with each would tell no more
+			}
+			for name, parts := range map[string][][]byte{
+				"microcode, initrd and kernel":  {microcode, initrd, make([]byte, 512), kernel},
+				"initrd and kernel":             {initrd, kernel},
+				"microcode, initrd twice, both": {microcode, initrd, make([]byte, 4), initrd, make([]byte, 8), kernel},
+			} {
+				data := slices.Concat(parts...)
+				for _, in := range []*input{fileInput(memory(data), int64(len(data))), streamInput(bytes.NewReader(data), -1)} {
+					s := &search{wants: wants{kernel: true}}
+					err := s.run(in, 0)
+					if err == nil {
+						var got *Found
+						if got, err = s.pickKernel(""); err == nil && (got == nil || !bytes.Equal(got.Raw, want)) {
+							err = errors.New("it is not the kernel that was found")
+						}
+					}
+					if err != nil {
+						t.Errorf("%s, packed with %s, kernel as %s: %v", name, packed, format, err)
+					}
+				}
+			}
+		}
 	}
 }

@@ -122,6 +122,29 @@ func skopeoFiles(t *testing.T, layers ...[]byte) []file {
 	return append(files, file{"manifest.json", toJSON(t, []any{map[string]any{"Layers": names}})})
 }
 
+// craneFiles are those of go-containerregistry (crane, ko, kaniko).
+func craneFiles(t *testing.T, layers ...[]byte) []file {
+	files := []file{{"sha256:" + digestOf(nil), []byte("{}")}}
+	var names []string
+	for _, data := range layers {
+		files = append(files, file{digestOf(data) + ".tar.gz", data})
+		names = append(names, digestOf(data)+".tar.gz")
+	}
+	return append(files, file{"manifest.json", toJSON(t, []any{map[string]any{"Layers": names}})})
+}
+
+// namedFiles are those of docker save's older layout with other names, as some
+// build tools write it.
+func namedFiles(t *testing.T, layers ...[]byte) []file {
+	var files []file
+	var names []string
+	for i, data := range layers {
+		names = append(names, fmt.Sprintf("layer%d/layer.tar", i))
+		files = append(files, file{names[i], data})
+	}
+	return append(files, file{"manifest.json", toJSON(t, []any{map[string]any{"Layers": names}})})
+}
+
 // Of the layers of an image, the upper ones hide what they replace or remove, in
 // every form in which images are saved.
 func TestContainerImages(t *testing.T) {
@@ -155,7 +178,7 @@ func TestContainerImages(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
-			for form, files := range map[string][]file{"oci": ociFiles(t, c.layers...), "docker": dockerFiles(t, c.layers...), "docker25": dockerFiles25(t, c.layers...), "dir": dirFiles(t, c.layers...), "skopeo": skopeoFiles(t, c.layers...)} {
+			for form, files := range map[string][]file{"oci": ociFiles(t, c.layers...), "docker": dockerFiles(t, c.layers...), "docker25": dockerFiles25(t, c.layers...), "dir": dirFiles(t, c.layers...), "skopeo": skopeoFiles(t, c.layers...), "crane": craneFiles(t, c.layers...), "named": namedFiles(t, c.layers...)} {
 				archive := layerOf(t, files...)
 				inputs := []string{write(t, dir, form+".tar", archive), write(t, dir, form+".tar.gz", pack(t, archive, "gzip", "-c")), filepath.Join(dir, form)}
 				for _, f := range files {

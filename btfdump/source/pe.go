@@ -91,6 +91,10 @@ func openPE(s *search, in *input) error {
 		return nil
 	}
 	s.known.searched = true
+	// A kernel in an initrd, as for kexec, is another one.
+	kernel := s.wants.kernel
+	s.wants.kernel = false
+	defer func() { s.wants.kernel = kernel }()
 	for _, section := range initrds {
 		if err := s.budget.attempt(); err != nil {
 			return err

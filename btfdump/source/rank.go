@@ -36,12 +36,17 @@ func (f *Found) rank() rank {
 // that only BPF objects have (libbpf's tools/lib/bpf/libbpf.c).
 var programSections = map[string]bool{".maps": true, "maps": true, "license": true, ".ksyms": true, ".kconfig": true, ".struct_ops": true, ".struct_ops.link": true}
 
+// isProgram says whether BTF is a BPF object's for sure.
+func isProgram(view *btfdump.View) bool {
+	return slices.ContainsFunc(view.StartingWith(programSections, btfdump.KindDatasec), func(id btfdump.TypeID) bool {
+		return programSections[view.Type(id).Name()]
+	})
+}
+
 // rankOf returns the rank of BTF that is not split.
 func rankOf(view *btfdump.View) rank {
-	for _, id := range view.StartingWith(programSections, btfdump.KindDatasec) {
-		if programSections[view.Type(id).Name()] {
-			return rankProgram
-		}
+	if isProgram(view) {
+		return rankProgram
 	}
 	// struct task_struct is in every kernel: a process is one. Programs may have
 	// it too, and kernels of a few types may not.

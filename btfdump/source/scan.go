@@ -30,14 +30,15 @@ func scan(s *search, in *input, what int) error {
 	if err := s.budget.spend(int64(len(data))); err != nil {
 		return err
 	}
-	s.known.searched = true
+	s.known.searched, s.known.scanned = true, true
 	banner := bannerIn(data)
 	if s.known.release == "" {
 		s.known.release = banner
 	}
 	left := leftover{failed: s.nothingIn(data, banner)}
+	archives := cpioArchives(data)
 	if what&scanBTF != 0 {
-		if offset, raw, rank := bestBTF(data); raw != nil {
+		if offset, raw, rank := bestBTF(data, archives); raw != nil {
 			// A copy, so that the rest of the image can be forgotten.
 			found := s.complete(Found{Raw: bytes.Clone(raw), Layers: []Layer{{Format: "BTF", Offset: offset, Size: int64(len(raw))}}})
 			if rank == rankKernel || what&scanPacked == 0 && rank >= rankWhole {
@@ -48,16 +49,19 @@ func scan(s *search, in *input, what int) error {
 		}
 	}
 	if what&scanPacked != 0 {
-		if done, err := s.scanPayloads(in, data, &left); done || err != nil {
+		if done, err := s.scanPayloads(in, data, archives, &left); done || err != nil {
 			return err
 		}
 	}
-	// A kernel without BTF may have that of a BPF object in it.
 	var without *withoutBTFError
 	isKernel := errors.As(left.failed, &without)
 	switch {
 	case len(left.found) == 0, left.rank <= rankProgram && isKernel:
-		return left.failed
+		return left.failed // a kernel without BTF may have that of a BPF object in it
+	case left.rank == rankProgram:
+		// What lies in an image is not what was named: nobody who gives an image
+		// means a program in its initrd.
+		return fmt.Errorf("%w: it holds a BPF object's (in what is at byte %d) and no kernel's: unpack that if it is meant", ErrNoBTF, left.found[0].Layers[len(s.layers)].Offset)
 	case left.rank == rankSplit:
 		return fmt.Errorf("%w: it holds modules (%s among them) and no kernel", ErrNoBTF, quotedOr(left.found[0].Module, "one without a name"))
 	}
@@ -128,11 +132,11 @@ func bannerIn(data []byte) string {
 	return ""
 }
 
-// bestBTF returns that BTF in an image which is most like a kernel's, where it is,
-// and its rank. Of one rank, the largest is a kernel's; those of the BPF programs
+// bestBTF returns that BTF in an image, outside of the given archives, which is
+// most like a kernel's, where it is, and its rank. Of one rank, the largest is a kernel's; those of the BPF programs
 // that it comes with are small. What only looks like BTF fails the checks, first
 // of the header and then of all types.
-func bestBTF(data []byte) (offset int64, raw []byte, top rank) {
+func bestBTF(data []byte, archives [][2]int) (offset int64, raw []byte, top rank) {
 	checks := 0
 	for i := 0; i+24 <= len(data) && checks < maxAttempts; {
 		next := nextBTF(data[i:])
@@ -140,6 +144,10 @@ func bestBTF(data []byte) (offset int64, raw []byte, top rank) {
 			break
 		}
 		i += next
+		if end := archiveAround(archives, i); end > i {
+			i = end
+			continue
+		}
 		if size := claimedSize(data[i:]); (size > len(raw) || size > 0 && top < rankKernel) && !isSplit(data[i:i+size]) {
 			checks++
 			if view, err := btfdump.New(data[i : i+size]); err == nil {
@@ -226,8 +234,7 @@ func payloads(data []byte, archives [][2]int) (offsets []int, all bool) {
 	}
 	slices.Sort(offsets)
 	offsets = slices.DeleteFunc(offsets, func(offset int) bool {
-		i, _ := slices.BinarySearchFunc(archives, offset, func(a [2]int, offset int) int { return cmp.Compare(a[1], offset+1) })
-		return i < len(archives) && archives[i][0] <= offset
+		return archiveAround(archives, offset) > offset
 	})
 	if len(offsets) <= maxAttempts {
 		return offsets, true
@@ -252,8 +259,7 @@ const maxHits = 1 << 16
 // scanPayloads opens what looks like compressed data, in the order in which it
 // stands, until there is a kernel's BTF in one; and then archives. Of what it
 // leaves, the best is left. done says that it has given what it found.
-func (s *search) scanPayloads(in *input, data []byte, left *leftover) (done bool, err error) {
-	archives := cpioArchives(data)
+func (s *search) scanPayloads(in *input, data []byte, archives [][2]int, left *leftover) (done bool, err error) {
 	offsets, all := payloads(data, archives)
 	for _, offset := range offsets {
 		if offset == 0 && len(s.layers) > 1 {
@@ -373,6 +379,16 @@ func cpioArchives(data []byte) (archives [][2]int) {
 		}
 		i = max(at, start+len(magic))
 	}
+}
+
+// archiveAround returns where the archive ends that has the byte at offset, 0 if
+// none has it.
+func archiveAround(archives [][2]int, offset int) int {
+	i, _ := slices.BinarySearchFunc(archives, offset, func(a [2]int, offset int) int { return cmp.Compare(a[1], offset+1) })
+	if i < len(archives) && archives[i][0] <= offset {
+		return archives[i][1]
+	}
+	return 0
 }
 
 // hex32 reads the eight hexadecimal digits of a number in cpio's header.

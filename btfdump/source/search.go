@@ -101,6 +101,7 @@ type search struct {
 	known struct {
 		release, arch, module string
 		searched              bool
+		scanned               bool // it is in an image of which every part is looked at
 		place                 place
 	}
 

@@ -187,6 +187,10 @@ func openFile(input string, requests moduleRequests, opts Options, live liveKern
 	if kernel.View, err = origin.view(origin.Raw); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	if origin.searched && isProgram(kernel.View) {
+		// Nobody who gives an image or archive means a program that is in it.
+		return nil, fmt.Errorf("%s: %w: it holds that of a BPF object (%s) and no kernel's: unpack it if that is meant", name, ErrNoBTF, quotedOr(origin.Path(), "one without a name"))
+	}
 	if opts.Base != "" {
 		return nil, fmt.Errorf("%s is no module: its types need no base", name)
 	}

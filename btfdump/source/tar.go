@@ -166,10 +166,10 @@ func imageFiles(in *input) bool {
 		switch {
 		case name == "oci-layout", name == "index.json", name == "manifest.json", top == "blobs":
 			return true
-		case len(top) == 64 && isHex(top) && (rest == "" || rest == "layer.tar" || rest == "json" || rest == "VERSION"):
+		case rest == "layer.tar", len(top) == 64 && isHex(top) && (rest == "" || rest == "json" || rest == "VERSION"):
 			return true // the older layout of docker save
-		case len(name) > 64 && isHex(name[:64]) && (name[64:] == ".json" || name[64:] == ".tar"):
-			return true // the same, as skopeo writes it
+		case len(name) > 64 && isHex(name[:64]) && slices.Contains([]string{".json", ".tar", ".tar.gz", ".tar.zst"}, name[64:]), strings.HasPrefix(name, "sha256:"):
+			return true // the same, as skopeo and go-containerregistry (crane, ko, kaniko) write it
 		}
 	}
 	return false

@@ -140,7 +140,7 @@ var (
 // among them. Functions are left out, and with them all imports but two.
 func (c *verifier) parse(src []byte) error {
 	fset := token.NewFileSet()
-	file, err := parser.ParseFile(fset, "types.go", src, parser.ParseComments|parser.SkipObjectResolution)
+	file, err := parser.ParseFile(fset, "", src, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
 		return err
 	}
