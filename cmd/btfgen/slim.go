@@ -222,11 +222,11 @@ func (s *slimTypes) reach(id btfdump.TypeID, path []string) (member btfdump.Type
 // fromSources returns the header with which all source files compile to what
 // they are with all types.
 func (r slimRequest) fromSources(ctx context.Context, console *console, types *slimTypes, plan *cgen.Plan, whole []byte, sources []string) (text []byte, proof string, remarks []string, err error) {
-	dir, err := os.MkdirTemp("", "btfgen-slim-")
+	dir, remove, err := verify.TempDir()
 	if err != nil {
 		return nil, "", nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer remove()
 	compiler, err := newCompiler(ctx, r.compilers)
 	if err != nil {
 		return nil, "", nil, err

@@ -73,11 +73,13 @@ func (p *slimProgram) locate(ctx context.Context) error {
 		if err := p.writeOverlay(); err != nil {
 			return err
 		}
-		result, err := p.run(ctx, "-v", "-M", "-MT", "x")
+		var what verify.Arguments
+		what.Flags("-v", "-M", "-MT", "x")
+		result, err := p.run(ctx, what)
 		if err != nil {
 			return err
 		}
-		directories := append(searchDirectories(result.Messages), filepath.Dir(p.path), ".")
+		directories := append(verify.SearchDirectories(result.Messages), filepath.Dir(p.path), ".")
 		if p.addLinks(directories) {
 			continue
 		}
@@ -87,7 +89,7 @@ func (p *slimProgram) locate(ctx context.Context) error {
 			}
 			return p.writeOverlay() // compiling tells what is wrong
 		}
-		files := dependencies(string(result.Stdout))
+		files := verify.Dependencies(string(result.Stdout))
 		if p.addOwn(files) {
 			continue
 		}
@@ -284,6 +286,7 @@ func (p *slimProgram) writeOverlay() error {
 		Name     string  `json:"name"`
 		Type     string  `json:"type"`
 		External string  `json:"external-contents,omitempty"`
+		IsCalled bool    `json:"use-external-name,omitempty"` // that, in messages
 		Contents []entry `json:"contents,omitempty"`
 	}
 	h := &p.header
@@ -293,6 +296,9 @@ func (p *slimProgram) writeOverlay() error {
 		paths = append(paths, absolutePath(h.other))
 	}
 	slices.Sort(paths)
+	if !utf8.ValidString(p.dir) {
+		return fmt.Errorf("the directory for temporary files, %q, is not UTF-8, and clang's overlays are: set $TMPDIR to another", p.dir)
+	}
 	directories := make(map[string][]entry)
 	for _, path := range slices.Compact(paths) {
 		if !utf8.ValidString(path) {
@@ -300,6 +306,13 @@ func (p *slimProgram) writeOverlay() error {
 		}
 		dir := filepath.Dir(path)
 		directories[dir] = append(directories[dir], entry{Name: filepath.Base(path), Type: "file", External: p.headerPath()})
+	}
+	if alias := absolutePath(p.sourcePath()); alias != absolutePath(p.path) {
+		if !utf8.ValidString(absolutePath(p.path)) {
+			return fmt.Errorf("the path %q starts with @ in its last element, which clang takes for a file with options, and is not UTF-8: rename it", p.path)
+		}
+		dir := filepath.Dir(alias)
+		directories[dir] = append(directories[dir], entry{Name: filepath.Base(alias), Type: "file", External: absolutePath(p.path), IsCalled: true})
 	}
 	roots := []entry{} // null is none for clang
 	for _, dir := range slices.Sorted(maps.Keys(directories)) {
@@ -323,20 +336,6 @@ func absentInclude(diagnostics []verify.Diagnostic) (name, from string, ok bool)
 		}
 	}
 	return "", "", false
-}
-
-// searchDirectories returns where clang looks for includes, by what it says with
-// -v.
-func searchDirectories(messages string) []string {
-	_, list, _ := strings.Cut(messages, "search starts here:")
-	list, _, _ = strings.Cut(list, "End of search list.")
-	var directories []string
-	for line := range strings.Lines(list) {
-		if dir, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), " "); ok {
-			directories = append(directories, dir)
-		}
-	}
-	return directories
 }
 
 // absolutePath makes a path absolute, by its text alone: clang's overlays go by
@@ -366,36 +365,4 @@ func realPath(path string) string {
 		}
 		rest = filepath.Join(filepath.Base(dir), rest)
 	}
-}
-
-// dependencies reads the files of a rule that clang -M wrote for make.
-func dependencies(rule string) []string {
-	_, rule, _ = strings.Cut(rule, ":")
-	var files []string
-	var file strings.Builder
-	end := func() {
-		if file.Len() > 0 {
-			files = append(files, file.String())
-			file.Reset()
-		}
-	}
-	for i := 0; i < len(rule); i++ {
-		switch c := rule[i]; {
-		case c == '\\' && i+1 < len(rule) && rule[i+1] == '\n':
-			end()
-			i++
-		case c == '\\' && i+1 < len(rule) && strings.IndexByte(" #\\", rule[i+1]) >= 0:
-			i++
-			file.WriteByte(rule[i])
-		case c == '$' && i+1 < len(rule) && rule[i+1] == '$':
-			i++
-			file.WriteByte('$')
-		case c == ' ' || c == '\n':
-			end()
-		default:
-			file.WriteByte(c)
-		}
-	}
-	end()
-	return files
 }

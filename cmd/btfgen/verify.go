@@ -214,11 +214,11 @@ func runCompilers(ctx context.Context, path string, view *btfdump.View, set *btf
 func verified(text []byte, name string, view *btfdump.View, set *btfdump.Set, compilers []string, opts verify.Options, out io.Writer) error {
 	ctx, stop := untilSignal()
 	defer stop()
-	dir, err := os.MkdirTemp("", "btfgen-")
+	dir, remove, err := verify.TempDir()
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer remove()
 	path := filepath.Join(dir, "vmlinux.h")
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		return err
