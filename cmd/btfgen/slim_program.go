@@ -66,13 +66,15 @@ func (p *slimProgram) overlayPath() string { return filepath.Join(p.dir, "overla
 func (p *slimProgram) isHeader(path string) bool { return path != "" && p.header.isAt(path) }
 
 // sourcePath is what clang knows the program as: its path, but for a name that is
-// none to clang (see [verify.IsOptionFile]). The overlay has the file under another
-// then, in the same directory, where its includes start from.
+// none to clang (see [verify.IsOptionFile]). Then there is a link to it, which clang
+// wants to see before it looks at overlays, and the overlay says what file that is.
+// Its directory has nothing else in it: what the program includes lies where the
+// program does.
 func (p *slimProgram) sourcePath() string {
 	if !verify.IsOptionFile(p.path) {
 		return p.path
 	}
-	return filepath.Join(filepath.Dir(p.path), "btfgen-"+filepath.Base(p.dir)+"-"+strings.TrimLeft(filepath.Base(p.path), "@"))
+	return filepath.Join(p.dir, "source", "program.c")
 }
 
 // offer writes the header to where the program finds it.
@@ -86,6 +88,9 @@ func (p *slimProgram) run(ctx context.Context, what verify.Arguments) (verify.Co
 	args.Flags("-g", "-O2", "-target", p.target)
 	args.File("-ivfsoverlay", p.overlayPath())
 	args.File("-idirafter", p.header.after)
+	if verify.IsOptionFile(p.path) {
+		args.File("-iquote", filepath.Dir(p.path))
+	}
 	// libbpf's bpf_tracing.h wants to know whose registers it is about.
 	if p.arch != "" && p.ownArch == "" && len(targetArchs(p.flags)) == 0 {
 		args.Flags(targetArch + p.arch)
@@ -122,6 +127,11 @@ func (p *slimProgram) compile(ctx context.Context, name string, what verify.Argu
 func (p *slimProgram) compileReference(ctx context.Context, full []byte) (result verify.Compiled, err error) {
 	if err := os.MkdirAll(p.dir, 0o700); err != nil {
 		return result, err
+	}
+	if verify.IsOptionFile(p.path) {
+		if err := errors.Join(os.Mkdir(filepath.Dir(p.sourcePath()), 0o700), os.Symlink(absolutePath(p.path), p.sourcePath())); err != nil {
+			return result, err
+		}
 	}
 	if err := p.offer(full); err != nil {
 		return result, err
