@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -59,6 +58,9 @@ func newCheckSheet(out io.Writer, asJSON, markdown, quiet bool) *checkSheet {
 
 // add takes the verdicts on one kernel.
 func (s *checkSheet) add(k *core.KernelReport) {
+	if !s.json {
+		makePrintable(k)
+	}
 	s.worst = max(s.worst, k.Worst())
 	s.history.Add(k)
 	kernel := len(s.kernels)
@@ -86,6 +88,25 @@ func (s *checkSheet) add(k *core.KernelReport) {
 		}
 		for j := range p.Findings {
 			row.add(&p.Findings[j], kernel)
+		}
+	}
+}
+
+// makePrintable makes all text of a report printable, but for names of sections,
+// which are quoted when they are shown.
+func makePrintable(k *core.KernelReport) {
+	k.Kernel, k.Release = printable(k.Kernel), printable(k.Release)
+	for i := range k.Programs {
+		p := &k.Programs[i]
+		p.Object, p.Program = printable(p.Object), printable(p.Program)
+		for j := range p.Findings {
+			f := &p.Findings[j]
+			f.Name, f.Reason, f.File = printable(f.Name), printable(f.Reason), printable(f.File)
+			f.Text = printable(strings.TrimSpace(f.Text))
+			for n := range f.Instead {
+				f.Instead[n] = printable(f.Instead[n])
+			}
+			f.Fix = printableText(f.Fix)
 		}
 	}
 }
@@ -136,10 +157,7 @@ func (s *checkSheet) end() error {
 func (s *checkSheet) printJSON(kernel int, k *core.KernelReport) {
 	s.out.WriteString(map[bool]string{true: "[", false: ","}[kernel == 0])
 	s.out.WriteString("\n  ")
-	encoder := json.NewEncoder(s.out)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("  ", "  ")
-	if err := encoder.Encode(k); err != nil {
+	if err := newEncoder(s.out, "  ").Encode(k); err != nil {
 		s.failed = errors.Join(s.failed, err)
 	}
 }
@@ -342,7 +360,7 @@ func (s *checkSheet) printMarkdown() {
 	}
 	fmt.Fprintf(s.out, "| program | %s |\n|---|%s\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
 	for _, row := range s.rows {
-		fmt.Fprintf(s.out, "| `%s` |", row.title())
+		fmt.Fprintf(s.out, "| %s |", codeCell(row.title()))
 		if wide {
 			for v := core.Runs; v <= core.Fails; v++ {
 				fmt.Fprintf(s.out, " %d |", row.count(v))
@@ -359,7 +377,7 @@ func (s *checkSheet) printMarkdown() {
 			if f.Verdict < core.MayFail {
 				continue
 			}
-			fmt.Fprintf(s.out, "\n**`%s` %s on %s**: `%s`: %s", row.program, f.Verdict, markdown(s.kernelList(f.kernels)), f.Name, markdown(f.Reason))
+			fmt.Fprintf(s.out, "\n**%s** **%s on %s**: %s: %s", code(row.program), f.Verdict, markdown(s.kernelList(f.kernels)), code(f.Name), markdown(f.Reason))
 			if f.Line > 0 {
 				fmt.Fprintf(s.out, " (%s:%d)", markdown(printableLine(f.File)), f.Line)
 			}
@@ -368,11 +386,9 @@ func (s *checkSheet) printMarkdown() {
 				fmt.Fprintf(s.out, "- there: %s\n", markdown(text))
 			}
 			if f.Fix != "" {
-				fmt.Fprintf(s.out, "\n<details><summary>This would do</summary>\n\n```c\n%s```\n</details>\n", f.Fix)
+				fence := strings.Repeat("`", max(3, longestRun(f.Fix)+1))
+				fmt.Fprintf(s.out, "\n<details><summary>This would do</summary>\n\n%sc\n%s\n%s\n</details>\n", fence, strings.TrimSuffix(f.Fix, "\n"), fence)
 			}
 		}
 	}
 }
-
-// markdown escapes what has a meaning in Markdown.
-var markdown = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", ">", "&gt;", "[", `\[`, "]", `\]`, "#", `\#`, "@", "@\u200b").Replace

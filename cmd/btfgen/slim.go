@@ -336,7 +336,7 @@ func (r slimRequest) reference(ctx context.Context, p *slimProgram, whole []byte
 	case ok:
 		return nil, fmt.Errorf("%s does not compile with all types of the kernel, since %s: say %s%s, or name a kernel for %s with -i", p.path, mismatch, targetArch, p.arch, other)
 	}
-	return nil, fmt.Errorf("%w\n%s", r.doesNotCompile(ctx, p, with, types), mismatch)
+	return nil, linesError{fmt.Errorf("%w\n%s", r.doesNotCompile(ctx, p, with, types), printable(mismatch))}
 }
 
 // prove has the header verified. Without a compiler nothing can be proven of a

@@ -57,7 +57,7 @@ func (r slimRequest) doesNotCompile(ctx context.Context, p *slimProgram, result 
 		return fmt.Errorf("%s does not take the flags for %s: %s", p.compiler.Name(), p.path, printable(m[1]))
 	}
 	if len(lines) == 0 {
-		lines = append(lines, "   "+printable(strings.TrimSpace(result.Messages)))
+		lines = append(lines, "   "+printableText(strings.TrimSpace(result.Messages)))
 	}
 	e, err := r.explain(ctx, p, result, types)
 	if err != nil {
@@ -73,7 +73,7 @@ func (r slimRequest) doesNotCompile(ctx context.Context, p *slimProgram, result 
 	for _, hint := range e.hints {
 		lines = append(lines, printable(hint))
 	}
-	return fmt.Errorf("%s does not compile with %s, with all types of the kernel:%s\n%s", p.path, p.compiler.Name(), cause, strings.Join(lines, "\n"))
+	return linesError{fmt.Errorf("%s does not compile with %s, with all types of the kernel:%s\n%s", printable(p.path), printable(p.compiler.Name()), cause, strings.Join(lines, "\n"))}
 }
 
 // driverError is what clang says before it looks at a program.

@@ -228,7 +228,7 @@ func (p *slimProgram) try(ctx context.Context, types *slimTypes) (done bool, tex
 		if types.everything() {
 			return false, nil, nil
 		}
-		return false, nil, fmt.Errorf("can't tell what %s lacks, though it compiles with all types of the kernel; please report this as a bug of btfgen:\n   %s", p.path, printable(firstError(news)))
+		return false, nil, linesError{fmt.Errorf("can't tell what %s lacks, though it compiles with all types of the kernel; please report this as a bug of btfgen:\n   %s", printable(p.path), printable(firstError(news)))}
 	}
 	differences, err := core.Differences(p.reference, object)
 	if err != nil {
@@ -240,7 +240,7 @@ func (p *slimProgram) try(ctx context.Context, types *slimTypes) (done bool, tex
 	if types.everything() || p.addMentioned(types) {
 		return false, nil, nil
 	}
-	return false, nil, fmt.Errorf("%s %w; nothing was written; please report this as a bug of btfgen:\n   %s", p.path, errNotSame, printable(strings.Join(differences, "\n   ")))
+	return false, nil, linesError{fmt.Errorf("%s %w; nothing was written; please report this as a bug of btfgen:\n   %s", printable(p.path), errNotSame, printableText(strings.Join(differences, "\n   ")))}
 }
 
 func firstError(diagnostics []verify.Diagnostic) string {
