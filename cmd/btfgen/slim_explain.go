@@ -71,7 +71,7 @@ func (r slimRequest) doesNotCompile(ctx context.Context, p *slimProgram, result 
 		lines = append(lines[:most], fmt.Sprintf("   ... and %d more", more))
 	}
 	for _, hint := range e.hints {
-		lines = append(lines, printable(hint))
+		lines = append(lines, printableText(hint))
 	}
 	return linesError{fmt.Errorf("%s does not compile with %s, with all types of the kernel:%s\n%s", printable(p.path), printable(p.compiler.Name()), cause, strings.Join(lines, "\n"))}
 }

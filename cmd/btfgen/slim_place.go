@@ -64,7 +64,7 @@ func (h *headerPlace) isAt(path string) bool {
 // offered. Errors of the program are left for its compilation to tell.
 func (p *slimProgram) locate(ctx context.Context) error {
 	h := &p.header
-	h.own, h.absent, h.after = make(map[string]bool), make(map[string]string), filepath.Join(p.dir, "after")
+	h.own, h.absent, h.after = make(map[string]bool), make(map[string]string), p.afterPath()
 	if info, err := os.Stat(p.output); p.output != "" && (err != nil || info.Mode().IsRegular()) {
 		h.output = realPath(p.output)
 		h.own[h.output], h.own[absolutePath(p.output)] = true, true
@@ -100,6 +100,14 @@ func (p *slimProgram) locate(ctx context.Context) error {
 		return p.writeOverlay()
 	}
 	return fmt.Errorf("%s: its includes lead to the header on more than %d ways, and it can't be told which it takes", p.path, maxIncludes)
+}
+
+// afterPath is a directory that there is in the overlay only. It is below none that
+// a user named, whose name may be one that clang's overlays, or its lists of files,
+// can't express.
+func (p *slimProgram) afterPath() string {
+	root := filepath.VolumeName(p.dir) + string(filepath.Separator)
+	return filepath.Join(root, filepath.Base(filepath.Dir(p.dir))+"-"+filepath.Base(p.dir))
 }
 
 // addLinks adds paths on which clang may come to the output through symbolic

@@ -22,7 +22,7 @@ import (
 func TestPrintable(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                        "",
-		"task_struct é 漢 \uFFFD":   "task_struct é 漢 \uFFFD",
+		"task_struct é 漢 \uFFFD":  "task_struct é 漢 \uFFFD",
 		"a\x1b[31m\tb\r\u009bc\n": `a\x1b[31m\tb\r\u009bc\n`,
 		"\u202e\u2066\u200e\u200b\u2028\ufeff\u061c": `\u202e\u2066\u200e\u200b\u2028\ufeff\u061c`,
 		"\U000e0041\x7f\xff\xc3":                     `\U000e0041\x7f\xff\xc3`,
