@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // How a header is kept from answering for itself
@@ -42,6 +43,10 @@ type unit struct {
 // ours, as the file of a diagnostic, is the text behind the header.
 const ours = "\x00ours"
 
+// preprocessLimit ends the preprocessing of a header that includes what has no end,
+// such as a named pipe. A whole kernel's takes a twentieth of a second.
+const preprocessLimit = time.Minute
+
 // preprocess returns the header as cc sees it. The error may be a headerError.
 func preprocess(ctx context.Context, cc *clang, header string, included []string) (*unit, error) {
 	u := &unit{cc: cc, name: header, key: randomKey()}
@@ -69,7 +74,9 @@ func preprocess(ctx context.Context, cc *clang, header string, included []string
 	args.Flags("-E", "-H", "-Xclang", "-v", "-MD", "-MT", "x")
 	args.File("-MF", names+"files")
 	args.Source(names + "main.c")
-	stdout, diagnostics, messages, err := cc.compile(ctx, args)
+	limited := *cc
+	limited.limit = min(cc.limit, preprocessLimit)
+	stdout, diagnostics, messages, err := limited.compile(ctx, args)
 	if err != nil {
 		return nil, err
 	}
