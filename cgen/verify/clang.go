@@ -70,7 +70,9 @@ func newClang(name string, args []string, dir string) (*clang, error) {
 
 // identify finds out the compiler's version, and whether it is a clang at all.
 func (c *clang) identify(ctx context.Context) error {
-	out, messages, failed, err := c.run(ctx, "--version")
+	var args Arguments
+	args.Flags("--version")
+	out, messages, failed, err := c.run(ctx, args)
 	if err == nil && failed {
 		err = fmt.Errorf("it failed: %.400s", messages)
 	}
@@ -98,22 +100,26 @@ type diagnostic struct {
 var diagnosticPattern = onDemand(`(?m)^(?:(.+):(\d+):\d+: |)(?:fatal )?error: (.*)$`)
 
 // compile runs the compiler. Errors in what it compiles are returned as
-// diagnostics; err says that it could not do its work.
-func (c *clang) compile(ctx context.Context, args ...string) (stdout []byte, found []diagnostic, err error) {
+// diagnostics; err says that it could not do its work. messages is all that it
+// said.
+func (c *clang) compile(ctx context.Context, args Arguments) (stdout []byte, found []diagnostic, messages string, err error) {
 	// Warnings are for those who wrote the header; diagnostics are to be one line each.
-	args = append([]string{"-w", "-fno-color-diagnostics", "-fno-caret-diagnostics", "-ferror-limit=0"}, args...)
-	stdout, messages, failed, err := c.run(ctx, slices.Concat(args, c.flags)...)
+	var all Arguments
+	all.Flags("-w", "-fno-color-diagnostics", "-fno-caret-diagnostics", "-ferror-limit=0")
+	all.Append(args)
+	all.Flags(c.flags...)
+	stdout, messages, failed, err := c.run(ctx, all)
 	if err != nil || !failed {
-		return stdout, nil, err
+		return stdout, nil, messages, err
 	}
 	for _, m := range diagnosticPattern().FindAllStringSubmatch(messages, -1) {
 		line, _ := strconv.Atoi(m[2])
 		found = append(found, diagnostic{file: m[1], line: line, text: m[3]})
 	}
 	if len(found) == 0 {
-		return nil, nil, fmt.Errorf("%s failed: %.400s", c.path, messages)
+		return nil, nil, messages, fmt.Errorf("%s failed: %.400s", c.path, messages)
 	}
-	return nil, found, nil
+	return nil, found, messages, nil
 }
 
 // run runs the compiler, and returns what it prints to standard output and to
@@ -124,7 +130,10 @@ func (c *clang) compile(ctx context.Context, args ...string) (stdout []byte, fou
 // end of its output: whoever else has them open, such as the server that a
 // wrapper starts, or a machine too busy to read them in time, would have to be
 // waited for, or would make a failure of a success.
-func (c *clang) run(ctx context.Context, args ...string) (stdout []byte, messages string, failed bool, err error) {
+func (c *clang) run(ctx context.Context, args Arguments) (stdout []byte, messages string, failed bool, err error) {
+	if args.err != nil {
+		return nil, "", false, args.err
+	}
 	out, err := newOutput(c.dir, maxStdout)
 	if err != nil {
 		return nil, "", false, err
@@ -138,10 +147,11 @@ func (c *clang) run(ctx context.Context, args ...string) (stdout []byte, message
 
 	limited, cancel := context.WithTimeout(ctx, c.limit)
 	defer cancel()
-	cmd := exec.CommandContext(limited, c.path, slices.Concat(c.args, args)...)
+	cmd := exec.CommandContext(limited, c.path, slices.Concat(c.args, args.list)...)
+	ownGroup(cmd)
 	cmd.Dir = c.dir
 	if c.dir != "" {
-		cmd.Env = append(os.Environ(), "TMPDIR="+c.dir) // where a clang that crashes leaves what it was given
+		cmd.Env = append(ownEnvironment(os.Environ()), "TMPDIR="+c.dir) // where a clang that crashes leaves what it was given
 	}
 	cmd.Stdout, cmd.Stderr = out.file, diagnostics.file
 	stopWatching := watch(cancel, out, diagnostics)

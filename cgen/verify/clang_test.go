@@ -25,6 +25,13 @@ func fakeClang(t *testing.T, script string) *clang {
 	return cc
 }
 
+func compileFile(cc *clang) ([]byte, []diagnostic, string, error) {
+	var args Arguments
+	args.Flags("-c")
+	args.Source("x.c")
+	return cc.compile(context.Background(), args)
+}
+
 // A compile that runs away is ended, also one whose processes outlive it and
 // keep its output open.
 func TestCompileLimit(t *testing.T) {
@@ -32,7 +39,7 @@ func TestCompileLimit(t *testing.T) {
 		cc := fakeClang(t, script)
 		cc.limit = 300 * time.Millisecond
 		start := time.Now()
-		_, _, err := cc.compile(context.Background(), "-c", "x.c")
+		_, _, _, err := compileFile(cc)
 		if err == nil || !strings.Contains(err.Error(), "did not end within 300ms, and was stopped") {
 			t.Errorf("%s: the error is %v", script, err)
 		}
@@ -49,7 +56,7 @@ func TestCompileLimit(t *testing.T) {
 // install.
 func TestClangWithoutBPF(t *testing.T) {
 	cc := fakeClang(t, `echo "error: unable to create target: 'No available targets are compatible with triple \"bpfel\"'" >&2; exit 1`)
-	_, _, err := cc.compile(context.Background(), "-c", "x.c")
+	_, _, _, err := compileFile(cc)
 	if !errors.Is(err, ErrNoClang) || !strings.Contains(err.Error(), "built without it") {
 		t.Errorf("the error is %v", err)
 	}
@@ -58,7 +65,7 @@ func TestClangWithoutBPF(t *testing.T) {
 // What a clang that crashes leaves behind stays among the files that go.
 func TestTemporaryFilesOfClang(t *testing.T) {
 	cc := fakeClang(t, `echo crash >"$TMPDIR/header-1234.c"; kill -SEGV $$`)
-	if _, _, err := cc.compile(context.Background(), "-c", "x.c"); err == nil || !strings.Contains(err.Error(), "segmentation fault") {
+	if _, _, _, err := compileFile(cc); err == nil || !strings.Contains(err.Error(), "segmentation fault") {
 		t.Errorf("the error is %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(cc.dir, "header-1234.c")); err != nil {
@@ -80,7 +87,7 @@ func TestTemporaryFilesOfCompiler(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := c.Run(context.Background(), "-c", "x.c")
+	result, err := c.Run(context.Background(), Arguments{list: []string{"-c", "x.c"}})
 	if err != nil || !strings.HasSuffix(string(result.Stdout), " "+kept+"\n") {
 		t.Errorf("the compiler says %q: %v", result.Stdout, err)
 	}
@@ -92,7 +99,7 @@ func TestTemporaryFilesOfCompiler(t *testing.T) {
 func TestOutputThatStaysOpen(t *testing.T) {
 	cc := fakeClang(t, "sleep 100 & echo $! >left; head -c 300000 /dev/zero | tr '\\0' x; echo a remark >&2")
 	start := time.Now()
-	stdout, diagnostics, err := cc.compile(context.Background(), "-c", "x.c")
+	stdout, diagnostics, _, err := compileFile(cc)
 	if left, err := os.ReadFile(filepath.Join(cc.dir, "left")); err == nil {
 		exec.Command("kill", strings.TrimSpace(string(left))).Run()
 	}
@@ -107,7 +114,7 @@ func TestOutputThatStaysOpen(t *testing.T) {
 // What a compiler writes is limited while it writes.
 func TestOutputLimit(t *testing.T) {
 	cc := fakeClang(t, "exec yes error: no >&2")
-	_, _, err := cc.compile(context.Background(), "-c", "x.c")
+	_, _, _, err := compileFile(cc)
 	if err == nil || !strings.Contains(err.Error(), "reports more than 64 MiB of errors") {
 		t.Errorf("the error is %v", err)
 	}

@@ -61,9 +61,11 @@ var programPattern = onDemand(`(?m)^(?:(.+):(\d+):\d+: |)(?:fatal )?(error|warni
 
 // Run runs the compiler. Errors in what it compiles are in the result; err says
 // that it could not do its work, or that the context was cancelled.
-func (c *Compiler) Run(ctx context.Context, args ...string) (Compiled, error) {
-	args = append([]string{"-fno-color-diagnostics", "-fno-caret-diagnostics", "-ferror-limit=0"}, args...)
-	stdout, messages, failed, err := c.cc.run(ctx, args...)
+func (c *Compiler) Run(ctx context.Context, args Arguments) (Compiled, error) {
+	var all Arguments
+	all.Flags("-fno-color-diagnostics", "-fno-caret-diagnostics", "-ferror-limit=0")
+	all.Append(args)
+	stdout, messages, failed, err := c.cc.run(ctx, all)
 	if err != nil {
 		return Compiled{}, err
 	}

@@ -70,7 +70,7 @@ func (c *check) narrowed(ctx context.Context) (*unit, error) {
 	arm := *c.unit.cc
 	arm.flags = slices.Clone(arm.flags)
 	arm.flags[1] = narrowTarget(c.view) // see Header
-	u, err := preprocess(ctx, &arm, c.header)
+	u, err := preprocess(ctx, &arm, c.header, c.included)
 	c.narrowUnit = u
 	return u, err
 }

@@ -138,7 +138,7 @@ func (c *check) uncover(ctx context.Context, absent []*entry) (bool, error) {
 func (c *check) clashes(ctx context.Context, u *unit, name string, entries []*entry) ([]*entry, error) {
 	// The last line always clashes, which shows that all have been looked at.
 	code := redeclare(u.key, entries) + fmt.Sprintf("typedef struct %[1]sx *%[1]slast; typedef struct %[1]sy *%[1]slast;\n", u.key)
-	diagnostics, err := u.compile(ctx, name, code, "-fsyntax-only")
+	diagnostics, err := u.compile(ctx, name, code, Arguments{list: []string{"-fsyntax-only"}})
 	if err != nil {
 		return nil, err
 	}

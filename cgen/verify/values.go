@@ -32,7 +32,7 @@ var errChanges = errors.New("the header changes from compile to compile, or its 
 // assertEach is assert for facts of which some do not compile.
 func (c *check) assertEach(ctx context.Context, u *unit, name string, facts []fact) (list []Mismatch, err error) {
 	for range maxRounds {
-		diagnostics, err := u.compile(ctx, name+"-each", statements(u.key, facts), "-fsyntax-only")
+		diagnostics, err := u.compile(ctx, name+"-each", statements(u.key, facts), Arguments{list: []string{"-fsyntax-only"}})
 		if err != nil {
 			return nil, err
 		}

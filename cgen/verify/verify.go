@@ -43,7 +43,8 @@ type Options struct {
 
 // check is one header, one source of types and one compiler.
 type check struct {
-	header   string // path
+	header   string   // path
+	included []string // paths of what flags include
 	view     *btfdump.View
 	set      *btfdump.Set // nil: all types
 	required *btfdump.Set // nil: none
@@ -104,12 +105,12 @@ func Header(ctx context.Context, path string, view *btfdump.View, set *btfdump.S
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "btfgen-verify-")
+	dir, remove, err := TempDir()
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
-		if e := os.RemoveAll(dir); err == nil {
+		if e := remove(); err == nil {
 			err = e
 		}
 	}()
@@ -130,9 +131,13 @@ func Header(ctx context.Context, path string, view *btfdump.View, set *btfdump.S
 	if err != nil {
 		return nil, err
 	}
-	cc.flags = append([]string{"-target", target, "-std=" + std}, opts.Flags...)
+	flags, included, err := absoluteFlags(opts.Flags)
+	if err != nil {
+		return nil, err
+	}
+	cc.flags = append([]string{"-target", target, "-std=" + std}, flags...)
 	c := &check{
-		header: path, view: view, set: set, required: opts.Required, members: opts.Members, workers: opts.Workers, fast: opts.Fast, progress: opts.Progress,
+		header: path, included: included, view: view, set: set, required: opts.Required, members: opts.Members, workers: opts.Workers, fast: opts.Fast, progress: opts.Progress,
 		uncovered: make(map[entryKey]bool),
 		signs:     recordsSigns(view), narrow: narrowRecords(view),
 		c23:    strings.HasSuffix(std, "2x") || strings.HasSuffix(std, "23"),
@@ -163,7 +168,7 @@ func (c *check) run(ctx context.Context, cc *clang) error {
 	c.progress(cc.label() + ": reading the header")
 	identified := make(chan error, 1)
 	go func() { identified <- cc.identify(ctx) }()
-	unit, err := preprocess(ctx, cc, c.header)
+	unit, err := preprocess(ctx, cc, c.header, c.included)
 	if e := <-identified; e != nil {
 		err = e
 	}

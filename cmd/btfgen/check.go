@@ -30,12 +30,12 @@ func check(name string, want []byte, out io.Writer, console *console) error {
 		return nil
 	}
 	console.begin("comparing")
-	lines := bytes.SplitAfter(diff.Diff(name, have, name+" (new)", want), []byte("\n"))
+	lines := bytes.SplitAfter(diff.Diff(printable(name), have, printable(name)+" (new)", want), []byte("\n"))
 	lines = lines[1 : len(lines)-1] // without the line that starts "diff", and the nothing behind the last newline
 	console.end()
 	painter := painterFor(out)
 	for i, line := range lines[:min(len(lines), maxDiffLines)] {
-		text := strings.TrimSuffix(printable(string(line)), "\n")
+		text := printableText(strings.TrimSuffix(string(line), "\n"))
 		if _, err := io.WriteString(out, painter.paint(diffColour(i, text), text)+"\n"); err != nil {
 			return fmt.Errorf("standard output: %w", err)
 		}

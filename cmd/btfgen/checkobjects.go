@@ -130,7 +130,7 @@ func checkObjects(c *cli.Context) error {
 	}
 	for i, err := range unreadable {
 		if i < len(unreadable)-1 {
-			fmt.Fprintf(c.App.ErrWriter, "btfgen: %v\n", err)
+			fmt.Fprintf(c.App.ErrWriter, "btfgen: %s\n", errorLines(err))
 		}
 	}
 	switch n := len(unreadable); {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -60,6 +59,9 @@ func newCheckSheet(out io.Writer, asJSON, markdown, quiet bool) *checkSheet {
 
 // add takes the verdicts on one kernel.
 func (s *checkSheet) add(k *core.KernelReport) {
+	if !s.json {
+		makePrintable(k)
+	}
 	s.worst = max(s.worst, k.Worst())
 	s.history.Add(k)
 	kernel := len(s.kernels)
@@ -87,6 +89,25 @@ func (s *checkSheet) add(k *core.KernelReport) {
 		}
 		for j := range p.Findings {
 			row.add(&p.Findings[j], kernel)
+		}
+	}
+}
+
+// makePrintable makes all text of a report printable, but for names of sections,
+// which are quoted when they are shown.
+func makePrintable(k *core.KernelReport) {
+	k.Kernel, k.Release = printable(k.Kernel), printable(k.Release)
+	for i := range k.Programs {
+		p := &k.Programs[i]
+		p.Object, p.Program = printable(p.Object), printable(p.Program)
+		for j := range p.Findings {
+			f := &p.Findings[j]
+			f.Name, f.Reason, f.File = printable(f.Name), printable(f.Reason), printable(f.File)
+			f.Text = printable(strings.TrimSpace(f.Text))
+			for n := range f.Instead {
+				f.Instead[n] = printable(f.Instead[n])
+			}
+			f.Fix = printableText(f.Fix)
 		}
 	}
 }
@@ -142,10 +163,7 @@ func (s *checkSheet) printJSON() {
 			}
 		}
 		s.out.WriteString(map[bool]string{true: "\n  ", false: ",\n  "}[i == 0])
-		encoder := json.NewEncoder(s.out)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("  ", "  ")
-		if err := encoder.Encode(k); err != nil {
+		if err := newEncoder(s.out, "  ").Encode(k); err != nil {
 			s.failed = errors.Join(s.failed, err)
 		}
 		s.reports[i] = nil
@@ -356,7 +374,7 @@ func (s *checkSheet) printMarkdown() {
 			object = row.object
 			fmt.Fprintf(s.out, "| **%s** |%s\n", markdown(printableLine(object)), strings.Repeat(" |", len(columns)))
 		}
-		fmt.Fprintf(s.out, "| %s |", strings.ReplaceAll(code(row.title()), "|", `\|`))
+		fmt.Fprintf(s.out, "| %s |", codeCell(row.title()))
 		if wide {
 			for v := core.Runs; v <= core.Fails; v++ {
 				cell := "·"
@@ -397,30 +415,3 @@ func (s *checkSheet) printMarkdownFinding(row *checkRow, f *checkFinding) {
 		fmt.Fprintf(s.out, "\n<details><summary>This would do</summary>\n\n%sc\n%s\n%s\n</details>\n", fence, strings.TrimSuffix(f.Fix, "\n"), fence)
 	}
 }
-
-// code returns text as code in Markdown.
-func code(text string) string {
-	if text == "" {
-		return ""
-	}
-	quotes := strings.Repeat("`", longestRun(text)+1)
-	if len(quotes) > 1 {
-		text = " " + text + " "
-	}
-	return quotes + text + quotes
-}
-
-// longestRun returns how many backquotes stand in a row in a text.
-func longestRun(text string) int {
-	longest, n := 0, 0
-	for _, r := range text {
-		if n++; r != '`' {
-			n = 0
-		}
-		longest = max(longest, n)
-	}
-	return longest
-}
-
-// markdown escapes what has a meaning in Markdown.
-var markdown = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", ">", "&gt;", "[", `\[`, "]", `\]`, "#", `\#`, "@", "@\u200b").Replace

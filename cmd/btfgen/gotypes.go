@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -266,9 +265,7 @@ func verifyGo(c *cli.Context, path string) error {
 	holds := report.Holds()
 	switch {
 	case c.Bool("json"):
-		encoder := json.NewEncoder(c.App.Writer)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
+		encoder := newEncoder(c.App.Writer, "")
 		err = encoder.Encode(struct {
 			File  string `json:"file"`
 			Holds bool   `json:"holds"`
@@ -294,7 +291,7 @@ func describeGoCounts(r *gogen.Report) string {
 }
 
 func printGoReport(out io.Writer, path string, r *gogen.Report, colour bool) error {
-	counts := describeGoCounts(r)
+	path, counts := printable(path), printable(describeGoCounts(r))
 	var b strings.Builder
 	no := paint(colour, core.Fails, "does not hold")
 	switch {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -147,12 +146,10 @@ func info(c *cli.Context) error {
 		r.Input = "the running kernel"
 	}
 	if c.Bool("json") {
-		encoder := json.NewEncoder(c.App.Writer)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
+		encoder := newEncoder(c.App.Writer, "")
 		err = encoder.Encode(r)
 	} else {
-		_, err = io.WriteString(c.App.Writer, printable(r.String()))
+		_, err = io.WriteString(c.App.Writer, r.String())
 	}
 	if err != nil {
 		return fmt.Errorf("standard output: %w", err)
@@ -232,7 +229,7 @@ func reportOnFound(f source.Found) report {
 func (r report) String() string {
 	var out strings.Builder
 	line := func(label, format string, args ...any) {
-		fmt.Fprintf(&out, "%-14s%s\n", label+":", fmt.Sprintf(format, args...))
+		fmt.Fprintf(&out, "%-14s%s\n", printable(label)+":", printable(fmt.Sprintf(format, args...)))
 	}
 	line("input", "%s", r.Input)
 	line("opened", "%s", r.way())
@@ -274,7 +271,7 @@ func (r report) String() string {
 		label := "remarks"
 		if i > 0 {
 			label = strings.Repeat(" ", len(label))
-			fmt.Fprintf(&out, "%-14s%s\n", label, remark)
+			fmt.Fprintf(&out, "%-14s%s\n", label, printable(remark))
 			continue
 		}
 		line(label, "%s", remark)

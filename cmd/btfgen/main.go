@@ -67,7 +67,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(stderr, "btfgen: %v%s\n", err, inputHint(err))
+	fmt.Fprintf(stderr, "btfgen: %s%s\n", errorLines(err), printableText(inputHint(err)))
 	var stopped interruptedError
 	var no noError
 	switch {

@@ -226,11 +226,11 @@ func (s *slimTypes) reach(id btfdump.TypeID, path []string) (member btfdump.Type
 // fromSources returns the header with which all source files compile to what
 // they are with all types.
 func (r slimRequest) fromSources(ctx context.Context, console *console, types *slimTypes, plan *cgen.Plan, whole []byte, sources []string) (text []byte, proof string, remarks []string, err error) {
-	dir, err := os.MkdirTemp("", "btfgen-slim-")
+	dir, remove, err := verify.TempDir()
 	if err != nil {
 		return nil, "", nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer remove()
 	compiler, err := newCompiler(ctx, r.compilers)
 	if err != nil {
 		return nil, "", nil, err
@@ -340,7 +340,7 @@ func (r slimRequest) reference(ctx context.Context, p *slimProgram, whole []byte
 	case ok:
 		return nil, fmt.Errorf("%s does not compile with all types of the kernel, since %s: say %s%s, or name a kernel for %s with -i", p.path, mismatch, targetArch, p.arch, other)
 	}
-	return nil, fmt.Errorf("%w\n%s", r.doesNotCompile(ctx, p, with, types), mismatch)
+	return nil, linesError{fmt.Errorf("%w\n%s", r.doesNotCompile(ctx, p, with, types), printable(mismatch))}
 }
 
 // prove has the header verified. Without a compiler nothing can be proven of a

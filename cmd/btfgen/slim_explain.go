@@ -57,7 +57,7 @@ func (r slimRequest) doesNotCompile(ctx context.Context, p *slimProgram, result 
 		return fmt.Errorf("%s does not take the flags for %s: %s", p.compiler.Name(), p.path, printable(m[1]))
 	}
 	if len(lines) == 0 {
-		lines = append(lines, "   "+printable(strings.TrimSpace(result.Messages)))
+		lines = append(lines, "   "+printableText(strings.TrimSpace(result.Messages)))
 	}
 	e, err := r.explain(ctx, p, result, types)
 	if err != nil {
@@ -71,9 +71,9 @@ func (r slimRequest) doesNotCompile(ctx context.Context, p *slimProgram, result 
 		lines = append(lines[:most], fmt.Sprintf("   ... and %d more", more))
 	}
 	for _, hint := range e.hints {
-		lines = append(lines, printable(hint))
+		lines = append(lines, printableText(hint))
 	}
-	return fmt.Errorf("%s does not compile with %s, with all types of the kernel:%s\n%s", p.path, p.compiler.Name(), cause, strings.Join(lines, "\n"))
+	return linesError{fmt.Errorf("%s does not compile with %s, with all types of the kernel:%s\n%s", printable(p.path), printable(p.compiler.Name()), cause, strings.Join(lines, "\n"))}
 }
 
 // driverError is what clang says before it looks at a program.
@@ -120,7 +120,7 @@ func (p *slimProgram) compilesForArch(ctx context.Context) (verify.Compiled, boo
 	given := p.flags
 	defer func() { p.flags = given }()
 	p.flags = withArch(given, p.arch)
-	_, result, err := p.compile(ctx, "other-arch.o")
+	_, result, err := p.compile(ctx, "other-arch.o", verify.Arguments{})
 	return result, err == nil && !result.Failed, err
 }
 
@@ -259,7 +259,9 @@ func (p *slimProgram) macroInHeader(ctx context.Context, diagnostics []verify.Di
 	if i < 0 || !p.isHeader(diagnostics[i].File) {
 		return "", nil
 	}
-	result, err := p.run(ctx, "-E", "-dM")
+	var what verify.Arguments
+	what.Flags("-E", "-dM")
+	result, err := p.run(ctx, what)
 	if err != nil || result.Failed {
 		return "", err
 	}
@@ -279,11 +281,13 @@ func (p *slimProgram) macroInHeader(ctx context.Context, diagnostics []verify.Di
 // includedBy returns the file through which the program's own text includes
 // another one, and that one, as an include would name them.
 func (p *slimProgram) includedBy(ctx context.Context, file string) (top, inner string, err error) {
-	result, err := p.run(ctx, "-v", "-H", "-E", "-o", os.DevNull)
+	var what verify.Arguments
+	what.Flags("-v", "-H", "-E", "-o", os.DevNull)
+	result, err := p.run(ctx, what)
 	if err != nil {
 		return "", "", err
 	}
-	directories := searchDirectories(result.Messages)
+	directories := verify.SearchDirectories(result.Messages)
 	named := func(path string) string {
 		for _, dir := range directories {
 			if below, err := filepath.Rel(absolutePath(dir), absolutePath(path)); err == nil && filepath.IsLocal(below) {

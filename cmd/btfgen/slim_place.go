@@ -64,7 +64,7 @@ func (h *headerPlace) isAt(path string) bool {
 // offered. Errors of the program are left for its compilation to tell.
 func (p *slimProgram) locate(ctx context.Context) error {
 	h := &p.header
-	h.own, h.absent, h.after = make(map[string]bool), make(map[string]string), filepath.Join(p.dir, "after")
+	h.own, h.absent, h.after = make(map[string]bool), make(map[string]string), p.afterPath()
 	if info, err := os.Stat(p.output); p.output != "" && (err != nil || info.Mode().IsRegular()) {
 		h.output = realPath(p.output)
 		h.own[h.output], h.own[absolutePath(p.output)] = true, true
@@ -73,11 +73,13 @@ func (p *slimProgram) locate(ctx context.Context) error {
 		if err := p.writeOverlay(); err != nil {
 			return err
 		}
-		result, err := p.run(ctx, "-v", "-M", "-MT", "x")
+		var what verify.Arguments
+		what.Flags("-v", "-M", "-MT", "x")
+		result, err := p.run(ctx, what)
 		if err != nil {
 			return err
 		}
-		directories := append(searchDirectories(result.Messages), filepath.Dir(p.path), ".")
+		directories := append(verify.SearchDirectories(result.Messages), filepath.Dir(p.path), ".")
 		if p.addLinks(directories) {
 			continue
 		}
@@ -87,7 +89,7 @@ func (p *slimProgram) locate(ctx context.Context) error {
 			}
 			return p.writeOverlay() // compiling tells what is wrong
 		}
-		files := dependencies(string(result.Stdout))
+		files := verify.Dependencies(string(result.Stdout))
 		if p.addOwn(files) {
 			continue
 		}
@@ -98,6 +100,14 @@ func (p *slimProgram) locate(ctx context.Context) error {
 		return p.writeOverlay()
 	}
 	return fmt.Errorf("%s: its includes lead to the header on more than %d ways, and it can't be told which it takes", p.path, maxIncludes)
+}
+
+// afterPath is a directory that there is in the overlay only. It is below none that
+// a user named, whose name may be one that clang's overlays, or its lists of files,
+// can't express.
+func (p *slimProgram) afterPath() string {
+	root := filepath.VolumeName(p.dir) + string(filepath.Separator)
+	return filepath.Join(root, filepath.Base(filepath.Dir(p.dir))+"-"+filepath.Base(p.dir))
 }
 
 // addLinks adds paths on which clang may come to the output through symbolic
@@ -284,6 +294,7 @@ func (p *slimProgram) writeOverlay() error {
 		Name     string  `json:"name"`
 		Type     string  `json:"type"`
 		External string  `json:"external-contents,omitempty"`
+		IsCalled bool    `json:"use-external-name,omitempty"` // that, in messages
 		Contents []entry `json:"contents,omitempty"`
 	}
 	h := &p.header
@@ -293,6 +304,9 @@ func (p *slimProgram) writeOverlay() error {
 		paths = append(paths, absolutePath(h.other))
 	}
 	slices.Sort(paths)
+	if !utf8.ValidString(p.dir) {
+		return fmt.Errorf("the directory for temporary files, %q, is not UTF-8, and clang's overlays are: set $TMPDIR to another", p.dir)
+	}
 	directories := make(map[string][]entry)
 	for _, path := range slices.Compact(paths) {
 		if !utf8.ValidString(path) {
@@ -300,6 +314,13 @@ func (p *slimProgram) writeOverlay() error {
 		}
 		dir := filepath.Dir(path)
 		directories[dir] = append(directories[dir], entry{Name: filepath.Base(path), Type: "file", External: p.headerPath()})
+	}
+	if alias := absolutePath(p.sourcePath()); alias != absolutePath(p.path) {
+		if !utf8.ValidString(absolutePath(p.path)) {
+			return fmt.Errorf("the path %q starts with @ in its last element, which clang takes for a file with options, and is not UTF-8: rename it", p.path)
+		}
+		dir := filepath.Dir(alias)
+		directories[dir] = append(directories[dir], entry{Name: filepath.Base(alias), Type: "file", External: absolutePath(p.path), IsCalled: true})
 	}
 	roots := []entry{} // null is none for clang
 	for _, dir := range slices.Sorted(maps.Keys(directories)) {
@@ -323,20 +344,6 @@ func absentInclude(diagnostics []verify.Diagnostic) (name, from string, ok bool)
 		}
 	}
 	return "", "", false
-}
-
-// searchDirectories returns where clang looks for includes, by what it says with
-// -v.
-func searchDirectories(messages string) []string {
-	_, list, _ := strings.Cut(messages, "search starts here:")
-	list, _, _ = strings.Cut(list, "End of search list.")
-	var directories []string
-	for line := range strings.Lines(list) {
-		if dir, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), " "); ok {
-			directories = append(directories, dir)
-		}
-	}
-	return directories
 }
 
 // absolutePath makes a path absolute, by its text alone: clang's overlays go by
@@ -366,36 +373,4 @@ func realPath(path string) string {
 		}
 		rest = filepath.Join(filepath.Base(dir), rest)
 	}
-}
-
-// dependencies reads the files of a rule that clang -M wrote for make.
-func dependencies(rule string) []string {
-	_, rule, _ = strings.Cut(rule, ":")
-	var files []string
-	var file strings.Builder
-	end := func() {
-		if file.Len() > 0 {
-			files = append(files, file.String())
-			file.Reset()
-		}
-	}
-	for i := 0; i < len(rule); i++ {
-		switch c := rule[i]; {
-		case c == '\\' && i+1 < len(rule) && rule[i+1] == '\n':
-			end()
-			i++
-		case c == '\\' && i+1 < len(rule) && strings.IndexByte(" #\\", rule[i+1]) >= 0:
-			i++
-			file.WriteByte(rule[i])
-		case c == '$' && i+1 < len(rule) && rule[i+1] == '$':
-			i++
-			file.WriteByte('$')
-		case c == ' ' || c == '\n':
-			end()
-		default:
-			file.WriteByte(c)
-		}
-	}
-	end()
-	return files
 }

@@ -65,36 +65,53 @@ func (p *slimProgram) overlayPath() string { return filepath.Join(p.dir, "overla
 // isHeader recognises the generated header among the files of diagnostics.
 func (p *slimProgram) isHeader(path string) bool { return path != "" && p.header.isAt(path) }
 
+// sourcePath is what clang knows the program as: its path, but for a name that is
+// none to clang (see [verify.IsOptionFile]). Then there is a link to it, which clang
+// wants to see before it looks at overlays, and the overlay says what file that is.
+// Its directory has nothing else in it: what the program includes lies where the
+// program does.
+func (p *slimProgram) sourcePath() string {
+	if !verify.IsOptionFile(p.path) {
+		return p.path
+	}
+	return filepath.Join(p.dir, "source", "program.c")
+}
+
 // offer writes the header to where the program finds it.
 func (p *slimProgram) offer(text []byte) error {
 	return os.WriteFile(p.headerPath(), text, 0o600)
 }
 
 // run runs the compiler on the program.
-func (p *slimProgram) run(ctx context.Context, what ...string) (verify.Compiled, error) {
-	args := []string{"-g", "-O2", "-target", p.target, "-ivfsoverlay", p.overlayPath(), "-idirafter", p.header.after}
+func (p *slimProgram) run(ctx context.Context, what verify.Arguments) (verify.Compiled, error) {
+	var args verify.Arguments
+	args.Flags("-g", "-O2", "-target", p.target)
+	args.File("-ivfsoverlay", p.overlayPath())
+	args.File("-idirafter", p.header.after)
+	if verify.IsOptionFile(p.path) {
+		args.File("-iquote", filepath.Dir(p.path))
+	}
 	// libbpf's bpf_tracing.h wants to know whose registers it is about.
 	if p.arch != "" && p.ownArch == "" && len(targetArchs(p.flags)) == 0 {
-		args = append(args, targetArch+p.arch)
+		args.Flags(targetArch + p.arch)
 	}
-	args = append(args, p.flags...)
+	args.Flags(p.flags...)
 	// What is read of clang's messages is in this form, whatever the flags say.
-	args = append(args, "-fno-color-diagnostics", "-fno-caret-diagnostics", "-fdiagnostics-format=clang", "-ferror-limit=0", "-Wno-fatal-errors")
-	args = append(args, what...)
+	args.Flags("-fno-color-diagnostics", "-fno-caret-diagnostics", "-fdiagnostics-format=clang", "-ferror-limit=0", "-Wno-fatal-errors")
+	args.Append(what)
 	if filepath.Ext(p.path) != ".c" {
-		args = append(args, "-x", "c")
+		args.Flags("-x", "c")
 	}
-	path := p.path
-	if strings.HasPrefix(path, "-") || strings.HasPrefix(path, "@") {
-		path = "./" + path // for clang, it would be a flag, or a file with flags
-	}
-	return p.compiler.Run(ctx, append(args, path)...)
+	args.Source(p.sourcePath())
+	return p.compiler.Run(ctx, args)
 }
 
 // compile compiles the program with the header that is offered.
-func (p *slimProgram) compile(ctx context.Context, name string, more ...string) (object []byte, result verify.Compiled, err error) {
+func (p *slimProgram) compile(ctx context.Context, name string, what verify.Arguments) (object []byte, result verify.Compiled, err error) {
 	out := filepath.Join(p.dir, name)
-	result, err = p.run(ctx, append(more, "-c", "-o", out)...)
+	what.Flags("-c")
+	what.File("-o", out)
+	result, err = p.run(ctx, what)
 	if err != nil || result.Failed {
 		return nil, result, err
 	}
@@ -111,6 +128,11 @@ func (p *slimProgram) compileReference(ctx context.Context, full []byte) (result
 	if err := os.MkdirAll(p.dir, 0o700); err != nil {
 		return result, err
 	}
+	if verify.IsOptionFile(p.path) {
+		if err := errors.Join(os.Mkdir(filepath.Dir(p.sourcePath()), 0o700), os.Symlink(absolutePath(p.path), p.sourcePath())); err != nil {
+			return result, err
+		}
+	}
 	if err := p.offer(full); err != nil {
 		return result, err
 	}
@@ -118,7 +140,10 @@ func (p *slimProgram) compileReference(ctx context.Context, full []byte) (result
 		return result, err
 	}
 	includes := filepath.Join(p.dir, "includes")
-	object, result, err := p.compile(ctx, "full.o", "-MD", "-MT", "x", "-MF", includes)
+	var what verify.Arguments
+	what.Flags("-MD", "-MT", "x")
+	what.File("-MF", includes)
+	object, result, err := p.compile(ctx, "full.o", what)
 	if err != nil || result.Failed {
 		return result, err
 	}
@@ -126,7 +151,7 @@ func (p *slimProgram) compileReference(ctx context.Context, full []byte) (result
 	if err != nil {
 		return result, err
 	}
-	if !slices.ContainsFunc(dependencies(string(rule)), p.isHeader) {
+	if !slices.ContainsFunc(verify.Dependencies(string(rule)), p.isHeader) {
 		return result, fmt.Errorf("%s does not include the header with the flags %q", p.path, p.flags)
 	}
 	p.known = make(map[string]bool)
@@ -185,7 +210,7 @@ func (p *slimProgram) try(ctx context.Context, types *slimTypes) (done bool, tex
 		return false, nil, err
 	}
 	p.rounds++
-	object, result, err := p.compile(ctx, "slim.o")
+	object, result, err := p.compile(ctx, "slim.o", verify.Arguments{})
 	if err != nil {
 		return false, nil, err
 	}
@@ -203,7 +228,7 @@ func (p *slimProgram) try(ctx context.Context, types *slimTypes) (done bool, tex
 		if types.everything() {
 			return false, nil, nil
 		}
-		return false, nil, fmt.Errorf("can't tell what %s lacks, though it compiles with all types of the kernel; please report this as a bug of btfgen:\n   %s", p.path, printable(firstError(news)))
+		return false, nil, linesError{fmt.Errorf("can't tell what %s lacks, though it compiles with all types of the kernel; please report this as a bug of btfgen:\n   %s", printable(p.path), printable(firstError(news)))}
 	}
 	differences, err := core.Differences(p.reference, object)
 	if err != nil {
@@ -215,7 +240,7 @@ func (p *slimProgram) try(ctx context.Context, types *slimTypes) (done bool, tex
 	if types.everything() || p.addMentioned(types) {
 		return false, nil, nil
 	}
-	return false, nil, fmt.Errorf("%s %w; nothing was written; please report this as a bug of btfgen:\n   %s", p.path, errNotSame, printable(strings.Join(differences, "\n   ")))
+	return false, nil, linesError{fmt.Errorf("%s %w; nothing was written; please report this as a bug of btfgen:\n   %s", printable(p.path), errNotSame, printableText(strings.Join(differences, "\n   ")))}
 }
 
 func firstError(diagnostics []verify.Diagnostic) string {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -108,20 +107,9 @@ func (c *console) end() {
 	c.doing, c.shown = "", false
 }
 
-// say prints a line, unless it is to be quiet.
+// say prints one line, whatever is in the arguments, unless it is to be quiet.
 func (c *console) say(format string, args ...any) {
 	if !c.quiet {
-		fmt.Fprintf(c.out, format+"\n", args...)
+		fmt.Fprintln(c.out, printable(fmt.Sprintf(format, args...)))
 	}
-}
-
-// printable replaces what could make a terminal do something else than show
-// text.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\t' && r != '\n' || r >= 0x7f && r < 0xa0 {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
 }

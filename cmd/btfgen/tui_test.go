@@ -58,9 +58,3 @@ func TestNoProgressLine(t *testing.T) {
 		})
 	}
 }
-
-func TestPrintable(t *testing.T) {
-	if got, want := printable("a\x1b[31m\tb\r\u009bc\né"), "a\uFFFD[31m\tb\uFFFD\uFFFDc\né"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}

@@ -196,7 +196,7 @@ func (r *minimalRequest) report(outcomes []outcome, directory string) error {
 			if failed++; first == nil {
 				first = o.err
 			} else {
-				fmt.Fprintf(r.console.out, "btfgen: %v\n", o.err)
+				fmt.Fprintf(r.console.out, "btfgen: %s\n", errorLines(o.err))
 			}
 		case o.name != "":
 			made++

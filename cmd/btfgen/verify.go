@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -222,11 +221,11 @@ func runCompilers(ctx context.Context, path string, view *btfdump.View, set *btf
 func verified(text []byte, name string, view *btfdump.View, set *btfdump.Set, compilers []string, opts verify.Options, out io.Writer) error {
 	ctx, stop := untilSignal()
 	defer stop()
-	dir, err := os.MkdirTemp("", "btfgen-")
+	dir, remove, err := verify.TempDir()
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer remove()
 	path := filepath.Join(dir, "vmlinux.h")
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		return err
@@ -248,9 +247,7 @@ func verified(text []byte, name string, view *btfdump.View, set *btfdump.Set, co
 }
 
 func printJSON(out io.Writer, path string, holds bool, reports []*verify.Report) error {
-	encoder := json.NewEncoder(out)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
+	encoder := newEncoder(out, "")
 	return encoder.Encode(struct {
 		Header  string           `json:"header"`
 		Holds   bool             `json:"holds"`
@@ -263,12 +260,12 @@ const maxRows = 60
 
 func printReport(out io.Writer, path string, r *verify.Report, colour bool) error {
 	var b strings.Builder
-	compiler := "clang " + r.Version
+	path, compiler := printable(path), printable("clang "+r.Version)
 	own := r.Own()
 	no := paint(colour, core.Fails, "does not hold")
 	switch {
 	case len(r.Errors) > 0:
-		fmt.Fprintf(&b, "%s: %s with %s for %s, %s:\n", path, paint(colour, core.Fails, "does not compile"), compiler, r.Target, r.Std)
+		fmt.Fprintf(&b, "%s: %s with %s for %s, %s:\n", path, paint(colour, core.Fails, "does not compile"), compiler, printable(r.Target), printable(r.Std))
 		for _, e := range r.Errors[:min(len(r.Errors), maxRows)] {
 			fmt.Fprintf(&b, "   %s\n", printable(e))
 		}
@@ -282,7 +279,7 @@ func printReport(out io.Writer, path string, r *verify.Report, colour bool) erro
 		table := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
 		fmt.Fprintln(table, "   TYPE\tMEMBER\tWHAT\tTHE BTF SAYS\tTHE COMPILER SAYS")
 		for _, m := range own[:min(len(own), maxRows)] {
-			fmt.Fprintf(table, "   %s\t%s\t%s\t%s\t%s\n", m.Type, m.Member, m.Aspect, m.BTF, printable(m.Compiler))
+			fmt.Fprintf(table, "   %s\t%s\t%s\t%s\t%s\n", printable(m.Type), printable(m.Member), m.Aspect, printable(m.BTF), printable(m.Compiler))
 		}
 		table.Flush()
 		if more := len(own) - maxRows; more > 0 {
@@ -318,7 +315,7 @@ func printReport(out io.Writer, path string, r *verify.Report, colour bool) erro
 // firstOf lists the first names of many.
 func firstOf(names []string) string {
 	const most = 5
-	text := strings.Join(names[:min(len(names), most)], ", ")
+	text := printable(strings.Join(names[:min(len(names), most)], ", "))
 	if len(names) > most {
 		text += " ...; --json lists all"
 	}
