@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/btfgen/btfgen/btfdump/internal/elftables"
 )
 
 // ELFInfo is what is known of an ELF file.
@@ -31,7 +33,7 @@ func openELF(s *search, in *input) error {
 	if err := in.reachable(s.budget); err != nil {
 		return err
 	}
-	if err := checkELF(in); err != nil {
+	if err := elftables.Check(in.at, in.size); err != nil {
 		return err
 	}
 	f, err := elf.NewFile(in.at)

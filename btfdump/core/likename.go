@@ -1,0 +1,145 @@
+package core
+
+import (
+	"math/bits"
+	"slices"
+	"strings"
+
+	"github.com/btfgen/btfgen/btfdump"
+)
+
+// minLikeName is the likeness from which on a name of the kernel's is told to
+// those who look for another.
+const minLikeName = 0.9
+
+// A likeName is a name that is like the one that was looked for.
+type likeName struct {
+	name     string
+	likeness float64
+}
+
+// likeAmong looks for names like one in all of a kernel's types.
+func likeAmong(name string, v *btfdump.View, wanted func(btfdump.Type) bool) (found []likeName) {
+	core := strings.Trim(name, "_")
+	for t := range v.All() {
+		if !wanted(t) {
+			continue
+		}
+		if n := t.Name(); btfdump.IsIdentifier(n) && len(n) <= maxName {
+			// Comparing takes a microsecond, and a kernel has 50,000 functions.
+			if contains := strings.Contains(n, core); contains || mayBeLike(name, n) {
+				found = appendLike(found, name, n, core, contains)
+			}
+		}
+	}
+	return found
+}
+
+// mayBeLike says whether a name is to be compared with one that it does not
+// contain.
+func mayBeLike(name, n string) bool {
+	return strings.HasPrefix(n, name[:3]) && len(n) <= len(name)+8 && len(name) <= len(n)+8
+}
+
+// appendLike appends a name if it is like enough.
+func appendLike(found []likeName, name, n, core string, contains bool) []likeName {
+	l := nameLikeness(name, n)
+	if l < 1 && contains && len(n) <= len(core)+12 {
+		l = max(l, 0.95)
+	}
+	if l >= minLikeName {
+		found = append(found, likeName{n, l})
+	}
+	return found
+}
+
+// fewQuestions is how many names are looked for in a kernel before it pays to make
+// an index: objects ask for one or two that it lacks, and hostile ones for
+// thousands.
+const fewQuestions = 8
+
+// A nameIndex answers as likeAmong does, in a hundredth of the time.
+type nameIndex struct {
+	names   []string          // sorted
+	letters []letters         // of the names
+	starts  map[string][2]int // by the first three bytes: which of the names
+}
+
+func newNameIndex(v *btfdump.View, wanted func(btfdump.Type) bool) *nameIndex {
+	x := &nameIndex{starts: make(map[string][2]int)}
+	for t := range v.All() {
+		if wanted(t) {
+			if n := t.Name(); btfdump.IsIdentifier(n) && len(n) <= maxName {
+				x.names = append(x.names, n)
+			}
+		}
+	}
+	slices.Sort(x.names)
+	x.names = slices.Compact(x.names)
+	x.letters = make([]letters, len(x.names))
+	for i, n := range x.names {
+		x.letters[i] = lettersOf(n)
+		if len(n) >= 3 {
+			at, ok := x.starts[n[:3]]
+			if !ok {
+				at[0] = i
+			}
+			at[1] = i + 1
+			x.starts[n[:3]] = at
+		}
+	}
+	return x
+}
+
+// like is likeAmong, without what is said twice.
+func (x *nameIndex) like(name string) (found []likeName) {
+	core := strings.Trim(name, "_")
+	has := lettersOf(core)
+	for i, l := range x.letters {
+		if has&^l == 0 && strings.Contains(x.names[i], core) {
+			found = appendLike(found, name, x.names[i], core, true)
+		}
+	}
+	at := x.starts[name[:3]]
+	for i := at[0]; i < at[1]; i++ {
+		n := x.names[i]
+		if mayBeLike(name, n) && mostLikeness(core, n, has, x.letters[i]) >= minLikeName && !strings.Contains(n, core) {
+			found = appendLike(found, name, n, core, false)
+		}
+	}
+	return found
+}
+
+// letters says which letters a name has, in its lower half, and which it has more
+// than once, in the upper one. Underscores don't count, which are not compared at
+// a name's ends, nor does case. Some letters share a bit with digits.
+type letters uint64
+
+func lettersOf(name string) (l letters) {
+	for _, b := range []byte(strings.ToLower(name)) {
+		if b == '_' {
+			continue
+		}
+		bit := letters(1) << (b & 31)
+		if l&bit != 0 {
+			bit <<= 32
+		}
+		l |= bit
+	}
+	return l
+}
+
+// mostLikeness is a bound of what nameLikeness can be, by the letters that one of
+// the names has and the other lacks.
+func mostLikeness(a, b string, in, inB letters) float64 {
+	la, lb := len(a), len(strings.Trim(b, "_"))
+	if la == 0 || lb == 0 {
+		return 0
+	}
+	same := min(la-bits.OnesCount64(uint64(in&^inB)), lb-bits.OnesCount64(uint64(inB&^in)))
+	if same <= 0 {
+		return 0
+	}
+	jaro := (float64(same)/float64(la) + float64(same)/float64(lb) + 1) / 3
+	return jaro + 0.4*(1-jaro) + 1e-9 // as if four letters at the start were equal
+}
