@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/btfgen/btfgen/btfdump/internal/elftables"
 )
 
 // An ELF file that is cut short says what is missing, and where.

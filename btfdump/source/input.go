@@ -221,7 +221,7 @@ func readChunks(r io.Reader, hint int64, b *budget) (*chunks, error) {
 // join returns all bytes in one piece, and empties c. Where they are many, memory
 // is given back on the way, or there would be twice as many for a while.
 func (c *chunks) join() []byte {
-	const many = 64 << 20
+	const many = 32 << 20
 	data := hugepages.Make[byte](int(c.size))
 	freed := 0
 	for i, chunk := range c.chunks {
