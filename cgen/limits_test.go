@@ -35,7 +35,7 @@ func TestTypesOfOneName(t *testing.T) {
 				t.Fatal(err)
 			}
 			var typeError *cgen.TypeError
-			text, err := header(v)
+			text, err := makeHeader(v, nil, cgen.Options{})
 			switch {
 			case n == 1024 && (err != nil || !strings.Contains(string(text), "s")):
 				t.Errorf("%d %s: %v", n, name, err)
