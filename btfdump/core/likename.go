@@ -91,20 +91,37 @@ func newNameIndex(v *btfdump.View, wanted func(btfdump.Type) bool) *nameIndex {
 	return x
 }
 
-// like is likeAmong, without what is said twice.
+// like is likeAmong, without what is said twice, and without names that are less
+// like it than maxSuggestions others.
 func (x *nameIndex) like(name string) (found []likeName) {
 	core := strings.Trim(name, "_")
 	has := lettersOf(core)
+	var top [maxSuggestions]float64 // the best so far, descending
+	add := func(n string, contains bool) {
+		before := len(found)
+		if found = appendLike(found, name, n, core, contains); len(found) > before {
+			l := found[before].likeness
+			for i := range top {
+				if l > top[i] {
+					l, top[i] = top[i], l
+				}
+			}
+		}
+	}
+	enough := func() float64 { return max(minLikeName, top[maxSuggestions-1]) }
 	for i, l := range x.letters {
 		if has&^l == 0 && strings.Contains(x.names[i], core) {
-			found = appendLike(found, name, x.names[i], core, true)
+			n := x.names[i]
+			if len(n) <= len(core)+12 || mostLikeness(core, n, has, l) >= enough() {
+				add(n, true)
+			}
 		}
 	}
 	at := x.starts[name[:3]]
 	for i := at[0]; i < at[1]; i++ {
 		n := x.names[i]
-		if mayBeLike(name, n) && mostLikeness(core, n, has, x.letters[i]) >= minLikeName && !strings.Contains(n, core) {
-			found = appendLike(found, name, n, core, false)
+		if mayBeLike(name, n) && mostLikeness(core, n, has, x.letters[i]) >= enough() && !strings.Contains(n, core) {
+			add(n, false)
 		}
 	}
 	return found
@@ -141,5 +158,10 @@ func mostLikeness(a, b string, in, inB letters) float64 {
 		return 0
 	}
 	jaro := (float64(same)/float64(la) + float64(same)/float64(lb) + 1) / 3
-	return jaro + 0.4*(1-jaro) + 1e-9 // as if four letters at the start were equal
+	b = strings.TrimLeft(b, "_")
+	first := 0 // letters at the start that are equal
+	for first < min(4, la, len(b)) && a[first]|0x20 == b[first]|0x20 {
+		first++
+	}
+	return jaro + float64(first)/10*(1-jaro) + 1e-9
 }

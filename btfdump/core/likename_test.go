@@ -27,9 +27,11 @@ func TestNameIndex(t *testing.T) {
 	}
 	wanted := func(t btfdump.Type) bool { return t.Kind() == btfdump.KindFunc }
 	index := newNameIndex(v, wanted)
-	sorted := func(found []likeName) []likeName {
-		slices.SortFunc(found, func(a, b likeName) int { return cmp.Compare(a.name, b.name) })
-		return found
+	sorted := func(found []likeName) []likeName { // those that are shown
+		slices.SortFunc(found, func(a, b likeName) int {
+			return cmp.Or(cmp.Compare(b.likeness, a.likeness), cmp.Compare(len(a.name), len(b.name)), cmp.Compare(a.name, b.name))
+		})
+		return found[:min(len(found), maxSuggestions)]
 	}
 	some := 0
 	for _, n := range append(slices.Clone(names), "tcp_sendmsx", "vfs_reader", "xvfs_read", "do_unlinkat_", "__do_unlink", "very_long_name_of_a_function_that_is_not", "____", "aaaaaaaabbbbb", "nothing_like_it") {
