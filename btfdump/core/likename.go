@@ -58,10 +58,13 @@ func appendLike(found []likeName, name, n, core string, contains bool) []likeNam
 // thousands.
 const fewQuestions = 8
 
+const blockSize = 8
+
 // A nameIndex answers as likeAmong does, in a hundredth of the time.
 type nameIndex struct {
 	names   []string          // sorted
 	letters []letters         // of the names
+	blocks  []letters         // of blockSize names each
 	starts  map[string][2]int // by the first three bytes: which of the names
 }
 
@@ -77,8 +80,10 @@ func newNameIndex(v *btfdump.View, wanted func(btfdump.Type) bool) *nameIndex {
 	slices.Sort(x.names)
 	x.names = slices.Compact(x.names)
 	x.letters = make([]letters, len(x.names))
+	x.blocks = make([]letters, (len(x.names)+blockSize-1)/blockSize)
 	for i, n := range x.names {
 		x.letters[i] = lettersOf(n)
+		x.blocks[i/blockSize] |= x.letters[i]
 		if len(n) >= 3 {
 			at, ok := x.starts[n[:3]]
 			if !ok {
@@ -109,20 +114,36 @@ func (x *nameIndex) like(name string) (found []likeName) {
 		}
 	}
 	enough := func() float64 { return max(minLikeName, top[maxSuggestions-1]) }
-	for i, l := range x.letters {
-		if has&^l == 0 && strings.Contains(x.names[i], core) {
-			n := x.names[i]
+	for block, all := range x.blocks {
+		if has&^all != 0 {
+			continue
+		}
+		for i := block * blockSize; i < min((block+1)*blockSize, len(x.names)); i++ {
+			n, l := x.names[i], x.letters[i]
+			if has&^l != 0 || !strings.Contains(n, core) {
+				continue
+			}
 			if len(n) <= len(core)+12 || mostLikeness(core, n, has, l) >= enough() {
 				add(n, true)
 			}
 		}
 	}
+	// From the place where it would stand outwards, for the best stand near it.
 	at := x.starts[name[:3]]
-	for i := at[0]; i < at[1]; i++ {
-		n := x.names[i]
-		if mayBeLike(name, n) && mostLikeness(core, n, has, x.letters[i]) >= enough() && !strings.Contains(n, core) {
-			add(n, false)
+	next, _ := slices.BinarySearch(x.names[at[0]:at[1]], name)
+	next += at[0]
+	for before := next - 1; before >= at[0] || next < at[1]; {
+		for _, i := range [2]int{before, next} {
+			if i < at[0] || i >= at[1] {
+				continue
+			}
+			n := x.names[i]
+			if mayBeLike(name, n) && mostLikeness(core, n, has, x.letters[i]) >= enough() && !strings.Contains(n, core) {
+				add(n, false)
+			}
 		}
+		before--
+		next++
 	}
 	return found
 }
