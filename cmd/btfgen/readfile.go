@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 )
 
 // maxText is how many bytes of a file are read that is text: a header of a whole
@@ -20,7 +21,7 @@ func readFile(name string, limit int64) ([]byte, error) {
 	}
 	if !info.Mode().IsRegular() {
 		if info.IsDir() {
-			return nil, fmt.Errorf("%s: it is a directory: name a file", name)
+			return nil, &os.PathError{Op: "read", Path: name, Err: syscall.EISDIR}
 		}
 		return nil, fmt.Errorf("%s: it is no regular file: name one", name)
 	}
