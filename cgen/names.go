@@ -58,7 +58,7 @@ func newNaming(v *btfdump.View) (*naming, error) {
 		enumerators: make(map[enumeratorID]string),
 		renamedEnum: make(map[btfdump.TypeID]bool),
 		suffix:      [2]map[string]int{{}, {}},
-		room:        maxHeader(v),
+		room:        6*v.RawLen() + 64<<10,
 	}
 	n.badNames = n.all.badNames
 	for i := range n.canon {

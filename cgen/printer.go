@@ -146,8 +146,9 @@ func (p *printer) text(parts ...string) {
 
 // maxHeader bounds the text of all types, and that of all functions, in bytes.
 // A kernel's is half as long as its BTF. But names that are stored once can be
-// printed often.
-func maxHeader(v *btfdump.View) int { return 6*v.RawLen() + 64<<10 }
+// printed often. The constant is for small BTF with as many types of one name as
+// there may be (maxSameName), which are padded.
+func maxHeader(v *btfdump.View) int { return 6*v.RawLen() + 4<<20 }
 
 var errTooLarge = errors.New("the names and anonymous types of the BTF repeat so often that the header would be far larger than the BTF")
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/btfgen/btfgen/btfdump"
 	"github.com/btfgen/btfgen/btfdump/source"
@@ -25,9 +26,12 @@ type Kernel struct {
 	// may load: what is not there is then known to be missing.
 	Complete bool
 
-	names  sync.Map // of functions that were looked for: what there is instead
-	once   sync.Once
-	marked map[btfdump.TypeID]bool // kfuncs
+	names sync.Map // of functions that were looked for: what there is instead
+
+	asked   atomic.Int64 // how many names were
+	indexes sync.Map     // by kind: a function that makes a nameIndex
+	once    sync.Once
+	marked  map[btfdump.TypeID]bool // kfuncs
 }
 
 // NewKernel prepares what source.Open returned. name is for reports. The kernel

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/btfgen/btfgen/btfdump"
+	"github.com/btfgen/btfgen/btfdump/internal/elftables"
 )
 
 // MaxObject is the size in bytes of the largest object file that is read: 256
@@ -51,7 +52,14 @@ func (r *reader) read(raw []byte) error {
 	if len(raw) > MaxObject {
 		return fmt.Errorf("has %d bytes, more than the %d that are read", len(raw), MaxObject)
 	}
-	f, err := elf.NewFile(bytes.NewReader(raw))
+	content := bytes.NewReader(raw)
+	if !bytes.HasPrefix(raw, []byte(elf.ELFMAG)) {
+		return fmt.Errorf("%w: it is no ELF file", ErrNotObject)
+	}
+	if err := elftables.Check(content, content.Size()); err != nil {
+		return fmt.Errorf("%w: ELF: %w", ErrNotObject, err)
+	}
+	f, err := elf.NewFile(content)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotObject, err)
 	}
@@ -71,6 +79,9 @@ func (r *reader) read(raw []byte) error {
 	}
 	if r.object.View.ByteOrder() != f.ByteOrder {
 		return errors.New("the byte order of its BTF is not that of its instructions")
+	}
+	if err := elftables.CheckSymbols(f, content.Size()); err != nil {
+		return err
 	}
 	if r.symbols, err = f.Symbols(); err != nil && !errors.Is(err, elf.ErrNoSymbols) {
 		return fmt.Errorf("symbols: %w", err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/btfgen/btfgen/btfdump"
 	"github.com/xrash/smetrics"
@@ -409,35 +410,16 @@ func (k *Kernel) like(name string, wanted func(btfdump.Type) bool, kind btfdump.
 	if names, ok := k.names.Load(question{name, kind}); ok {
 		return names.([]string)
 	}
-	type like struct {
-		name     string
-		likeness float64
-	}
-	var found []like
+	var found []likeName
 	if len(name) > 3 && len(name) <= maxName {
-		start, core := name[:3], strings.Trim(name, "_")
-		for t := range k.Target.View.All() {
-			if !wanted(t) {
-				continue
-			}
-			n := t.Name()
-			if !btfdump.IsIdentifier(n) || len(n) > maxName {
-				continue
-			}
-			// Comparing takes a microsecond, and a kernel has 50,000 functions.
-			if !strings.Contains(n, core) && (!strings.HasPrefix(n, start) || len(n) > len(name)+8 || len(name) > len(n)+8) {
-				continue
-			}
-			l := nameLikeness(name, n)
-			if l < 1 && strings.Contains(n, core) && len(n) <= len(core)+12 {
-				l = max(l, 0.95)
-			}
-			if l >= 0.9 {
-				found = append(found, like{n, l})
-			}
+		if k.asked.Add(1) <= fewQuestions {
+			found = likeAmong(name, k.Target.View, wanted)
+		} else {
+			index, _ := k.indexes.LoadOrStore(kind, sync.OnceValue(func() *nameIndex { return newNameIndex(k.Target.View, wanted) }))
+			found = index.(func() *nameIndex)().like(name)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b like) int {
+	slices.SortStableFunc(found, func(a, b likeName) int {
 		return cmp.Or(cmp.Compare(b.likeness, a.likeness), cmp.Compare(len(a.name), len(b.name)), cmp.Compare(a.name, b.name))
 	})
 	var names []string

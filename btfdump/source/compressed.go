@@ -32,10 +32,13 @@ const (
 // decompress makes a container's open out of what makes a decompressor. One that
 // can be closed is. It must read no further than to the end of what it unpacks
 // where it is given a buffered reader.
-func decompress(newReader func(io.Reader) (io.Reader, error)) func(*search, *input) error {
+func decompress(newReader func(io.Reader, *budget) (io.Reader, error)) func(*search, *input) error {
 	return func(s *search, in *input) error {
 		packed := bufio.NewReaderSize(in.reader(), 64<<10)
-		r, err := newReader(packed)
+		r, err := newReader(packed, s.budget)
+		if errors.Is(err, ErrTooLarge) {
+			return err
+		}
 		if err != nil {
 			return fmt.Errorf("its header is cut short or corrupt: %w", err)
 		}
@@ -70,7 +73,7 @@ type gzipReader struct {
 	gzip *gzip.Reader
 }
 
-func newGzip(r io.Reader) (io.Reader, error) {
+func newGzip(r io.Reader, _ *budget) (io.Reader, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	z, err := gzip.NewReader(in)
 	if err != nil {
@@ -95,14 +98,14 @@ func (g *gzipReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func newXZ(r io.Reader) (io.Reader, error) {
-	return xz.NewReader(newExtent(r, xzPieces()), maxDictionary)
+func newXZ(r io.Reader, b *budget) (io.Reader, error) {
+	return xz.NewReader(newExtent(r, xzPieces(b)), maxDictionary)
 }
 
 // newZstd decodes on the goroutine that reads, so that there is none to be ended
 // where a search is over early.
-func newZstd(r io.Reader) (io.Reader, error) {
-	return zstd.NewReader(newExtent(r, zstdPieces()), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxDictionary))
+func newZstd(r io.Reader, b *budget) (io.Reader, error) {
+	return zstd.NewReader(newExtent(r, zstdPieces(b)), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxDictionary))
 }
 
 // openZstd unpacks in one piece where a header tells the unpacked size: as a
@@ -118,6 +121,10 @@ func openZstd(s *search, in *input) error {
 	if hint < 1<<20 || hint > min(s.budget.maxSize, s.budget.allowed()-s.budget.spent) || in.at == nil || in.size < 0 {
 		return decompress(newZstd)(s, in)
 	}
+	if err := s.budget.window(hint); err != nil {
+		return err
+	}
+	s.budget.windows -= hint // it becomes the content
 	packed, err := in.bytes(s.budget)
 	if err != nil {
 		return err
@@ -148,7 +155,9 @@ func isBzip2(head []byte) bool {
 		(string(head[4:10]) == bzip2Block || binary.BigEndian.Uint64(head[2:])&(1<<48-1) == bzip2End)
 }
 
-func newBzip2(r io.Reader) (io.Reader, error) { return bzip2.NewReader(newBzip2Extent(r)), nil }
+func newBzip2(r io.Reader, _ *budget) (io.Reader, error) {
+	return bzip2.NewReader(newBzip2Extent(r)), nil
+}
 
 // isLZMA knows the header of an .lzma file, which has no magic number, by its
 // usual properties: a dictionary of a size that encoders choose, and an unpacked
@@ -165,4 +174,12 @@ func isLZMA(head []byte) bool {
 
 // newLZMA reads no further than to the stream's end, since it reads single bytes
 // where it can.
-func newLZMA(r io.Reader) (io.Reader, error) { return lzma.NewReader(bufio.NewReaderSize(r, 64<<10)) }
+func newLZMA(r io.Reader, b *budget) (io.Reader, error) {
+	in := bufio.NewReaderSize(r, 64<<10)
+	if head, err := in.Peek(lzma.HeaderLen); err == nil {
+		if err := b.window(int64(min(uint64(le32(head, 1)), binary.LittleEndian.Uint64(head[5:])))); err != nil {
+			return nil, err
+		}
+	}
+	return lzma.ReaderConfig{DictCap: maxDictionary}.NewReader(in)
+}

@@ -3,6 +3,7 @@ package source
 import (
 	"bytes"
 	"encoding/binary"
+	"io"
 )
 
 // A container is one way to keep BTF, or something else that holds it.
@@ -86,10 +87,17 @@ func openRaw(s *search, in *input) error {
 	if in.size > MaxBTF {
 		return tooMuchBTF("the input")
 	}
+	if in.at == nil {
+		in = streamInput(io.LimitReader(in.stream, MaxBTF+1), in.size)
+	}
 	raw, err := in.bytes(s.budget)
 	if err != nil {
 		return err
 	}
+	if len(raw) > MaxBTF {
+		return tooMuchBTF("the input")
+	}
+	s.budget.held -= int64(len(raw)) // it is not the layer's any more, but what was found
 	s.add(Found{Raw: raw})
 	return nil
 }

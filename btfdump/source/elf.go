@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/btfgen/btfgen/btfdump/internal/elftables"
 )
 
 // ELFInfo is what is known of an ELF file.
@@ -31,7 +33,7 @@ func openELF(s *search, in *input) error {
 	if err := in.reachable(s.budget); err != nil {
 		return err
 	}
-	if err := checkELF(in); err != nil {
+	if err := elftables.Check(in.at, in.size); err != nil {
 		return err
 	}
 	f, err := elf.NewFile(in.at)
@@ -49,7 +51,7 @@ func openELF(s *search, in *input) error {
 		found.Release = kernelBanner(f, in)
 	}
 
-	raw, err := btfSection(f, in, ".BTF")
+	raw, err := s.btfSection(f, in, ".BTF")
 	if err != nil {
 		s.add(found)
 		if f.Section(".BTF") != nil {
@@ -69,7 +71,7 @@ func openELF(s *search, in *input) error {
 	}
 	found.Raw = raw
 	if f.Section(".BTF.base") != nil {
-		if found.Base, err = btfSection(f, in, ".BTF.base"); err != nil {
+		if found.Base, err = s.btfSection(f, in, ".BTF.base"); err != nil {
 			return err
 		}
 	}
@@ -94,7 +96,7 @@ func (s *search) mayWrap(f *elf.File, in *input) bool {
 
 // btfSection returns the content of a section with BTF. Its memory is not the
 // input's, so that the rest of that can be forgotten.
-func btfSection(f *elf.File, in *input, name string) ([]byte, error) {
+func (s *search) btfSection(f *elf.File, in *input, name string) ([]byte, error) {
 	section := f.Section(name)
 	switch {
 	case section == nil:
@@ -109,6 +111,9 @@ func btfSection(f *elf.File, in *input, name string) ([]byte, error) {
 		return nil, tooMuchBTF("its section " + name)
 	case section.Offset > uint64(in.size) || section.FileSize > uint64(in.size)-section.Offset:
 		return nil, fmt.Errorf("cut short: its section %s of %d bytes is at byte %d, and the file has %d", name, section.FileSize, section.Offset, in.size)
+	}
+	if s.budget.held+int64(section.FileSize) > s.budget.maxSize { // it is held when it is found
+		return nil, s.budget.tooLarge()
 	}
 	raw := make([]byte, section.FileSize)
 	if n, err := in.at.ReadAt(raw, int64(section.Offset)); n < len(raw) {

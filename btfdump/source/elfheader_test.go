@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/btfgen/btfgen/btfdump/internal/elftables"
 )
 
 // An ELF file that is cut short says what is missing, and where.
@@ -99,7 +101,7 @@ func TestELFTables(t *testing.T) {
 		file []byte
 		want string
 	}{
-		{"sections", manySections(maxSections, 0, long[:32]), fmt.Sprintf("its header tells of %d sections, more than %d", maxSections+3, maxSections)},
+		{"sections", manySections(elftables.MaxSections, 0, long[:32]), fmt.Sprintf("its header tells of %d sections, more than %d", elftables.MaxSections+3, elftables.MaxSections)},
 		{"names", manySections(5000, 16, long), "the names of its 5003 sections have more than"},
 		{"more than there are", func() []byte {
 			file := bytes.Clone(base)

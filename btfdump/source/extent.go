@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"encoding/binary"
 	"io"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // An extent is what the compressed streams at the start of an input take up:
@@ -69,13 +71,16 @@ func isZstd(head []byte) bool {
 
 // zstdPieces knows the pieces of zstd's frames: a header, blocks, a checksum
 // (RFC 8878, section 3.1).
-func zstdPieces() func(*bufio.Reader) (int64, error) {
+//
+// Each frame's window is counted before the decoder sees its header.
+func zstdPieces(b *budget) func(*bufio.Reader) (int64, error) {
 	const (
 		atFrame = iota
 		atBlock
 		atChecksum
 	)
 	state, checksum, first := atFrame, false, true
+	room := int64(0) // of the decoder's window
 	return func(in *bufio.Reader) (int64, error) {
 		switch state {
 		case atFrame:
@@ -96,6 +101,16 @@ func zstdPieces() func(*bufio.Reader) (int64, error) {
 			dictionary := [4]int64{0, 1, 2, 4}[descriptor&3]
 			checksum = descriptor&4 != 0
 			state = atBlock
+			if full, _ := in.Peek(zstd.HeaderMaxSize); len(full) >= 8 {
+				var header zstd.Header
+				// A window that is too large is refused by the decoder.
+				if header.Decode(full) == nil && header.WindowSize <= maxDictionary && int64(header.WindowSize) > room {
+					if err := b.window(int64(header.WindowSize) - room); err != nil {
+						return 0, err
+					}
+					room = int64(header.WindowSize)
+				}
+			}
 			return 5 + int64(1-single) + dictionary + contentSize, nil
 		case atBlock:
 			head, err := ahead(in, 3)
@@ -155,7 +170,9 @@ func lz4Pieces() func(*bufio.Reader) (int64, error) {
 
 // xzPieces knows the pieces of xz's streams: a header, blocks of LZMA2 chunks, an
 // index, a footer (doc/xz-file-format.txt of XZ Utils).
-func xzPieces() func(*bufio.Reader) (int64, error) {
+//
+// Each block's dictionary is counted before the decoder sees its header.
+func xzPieces(b *budget) func(*bufio.Reader) (int64, error) {
 	const (
 		atStream = iota
 		atBlock
@@ -167,6 +184,7 @@ func xzPieces() func(*bufio.Reader) (int64, error) {
 	state, first := atStream, true
 	var check, inBlock, inIndex int64
 	var numbers uint64 // left in the index
+	room := int64(0)   // of the decoder's dictionary
 	return func(in *bufio.Reader) (int64, error) {
 		for {
 			switch state {
@@ -195,7 +213,17 @@ func xzPieces() func(*bufio.Reader) (int64, error) {
 					return 1, nil
 				}
 				state, inBlock = atChunk, 0
-				return (int64(head[0]) + 1) * 4, nil
+				size := (int(head[0]) + 1) * 4
+				if head, err = ahead(in, size); err != nil {
+					return 0, err
+				}
+				if n := xzDictionary(head); n <= maxDictionary && n > room { // larger ones are refused
+					if err := b.window(n - room); err != nil {
+						return 0, err
+					}
+					room = n
+				}
+				return int64(size), nil
 			case atChunk:
 				head, err := ahead(in, 5) // an index and a footer follow, if nothing else
 				if err != nil {
@@ -243,6 +271,42 @@ func xzPieces() func(*bufio.Reader) (int64, error) {
 			}
 		}
 	}
+}
+
+// xzDictionary returns the size of the dictionary that a block's header tells, in
+// bytes; 0 if it tells none. LZMA2 is the last of up to four filters, and its
+// only property is that size (sections 3.1 and 5.3.1).
+func xzDictionary(header []byte) int64 {
+	if len(header) < 2 {
+		return 0
+	}
+	flags, rest := header[1], header[2:]
+	number := func() uint64 {
+		value, n := binary.Uvarint(rest)
+		if n <= 0 {
+			rest = nil
+			return 0
+		}
+		rest = rest[n:]
+		return value
+	}
+	for _, sizes := range []byte{0x40, 0x80} {
+		if flags&sizes != 0 {
+			number()
+		}
+	}
+	for range flags&3 + 1 {
+		id, size := number(), number()
+		if size > uint64(len(rest)) {
+			return 0
+		}
+		if id == 0x21 && size == 1 {
+			bits := rest[0] & 0x3f
+			return int64(2|bits&1) << (bits/2 + 11)
+		}
+		rest = rest[size:]
+	}
+	return 0
 }
 
 // xzPadding returns how many zeros stand in front of another stream, which are a

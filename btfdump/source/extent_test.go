@@ -133,7 +133,7 @@ func TestEndOfLegacyLZ4(t *testing.T) {
 		{"full and what is no block", append(legacyLZ4(t, full), 3, 0, 0, 0, 255, 255, 255), nil, true},
 		{"no block", []byte(lz4LegacyMagic + "\xff\xff\xff\xff"), nil, true},
 	} {
-		r, err := newLZ4(bytes.NewReader(test.file))
+		r, err := newLZ4(bytes.NewReader(test.file), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -154,17 +154,18 @@ func FuzzExtents(f *testing.F) {
 		f.Add(append(packed, make([]byte, 40)...))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		b := newBudget(0, func() int64 { return int64(len(data)) })
 		for _, next := range []io.Reader{
-			newExtent(bytes.NewReader(data), zstdPieces()), newExtent(bytes.NewReader(data), lz4Pieces()),
-			newExtent(bytes.NewReader(data), xzPieces()), newBzip2Extent(bytes.NewReader(data)),
+			newExtent(bytes.NewReader(data), zstdPieces(b)), newExtent(bytes.NewReader(data), lz4Pieces()),
+			newExtent(bytes.NewReader(data), xzPieces(b)), newBzip2Extent(bytes.NewReader(data)),
 		} {
 			got, _ := io.ReadAll(next)
 			if !bytes.HasPrefix(data, got) {
 				t.Errorf("an extent is not what the input starts with")
 			}
 		}
-		for _, newReader := range []func(io.Reader) (io.Reader, error){newXZ, newZstd, newLZ4, newBzip2} {
-			if r, err := newReader(bytes.NewReader(data)); err == nil {
+		for _, newReader := range []func(io.Reader, *budget) (io.Reader, error){newXZ, newZstd, newLZ4, newBzip2} {
+			if r, err := newReader(bytes.NewReader(data), b); err == nil {
 				io.Copy(io.Discard, io.LimitReader(r, 1<<22))
 			}
 		}

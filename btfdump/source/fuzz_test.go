@@ -121,7 +121,7 @@ func FuzzLzop(f *testing.F) {
 		f.Add(pack(f, bytes.Repeat(smallBTF(), 100), command...))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r, err := newLzop(bytes.NewReader(data))
+		r, err := newLzop(bytes.NewReader(data), newBudget(0, func() int64 { return int64(len(data)) }))
 		if err != nil {
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
@@ -89,7 +90,7 @@ func (in *input) reachable(b *budget) error {
 	if in.at != nil {
 		return nil
 	}
-	content, err := readChunks(in.stream, max(in.hint, in.size), b.maxSize)
+	content, err := readChunks(in.stream, max(in.hint, in.size), b)
 	if err != nil {
 		return err
 	}
@@ -113,6 +114,13 @@ func (in *input) bytes(b *budget) ([]byte, error) {
 	}
 	if in.size > b.maxSize || in.size > math.MaxInt {
 		return nil, fmt.Errorf("%w: %d bytes would have to be in memory, more than the limit of %d; --max-size raises it", ErrTooLarge, in.size, b.maxSize)
+	}
+	if c, ok := in.at.(*chunks); ok {
+		in.at = memory(c.join())
+		return in.bytes(b)
+	}
+	if err := b.hold(in.size); err != nil {
+		return nil, err
 	}
 	data := hugepages.Make[byte](int(in.size))
 	if n, err := readParts(in.at, data); n < len(data) {
@@ -178,9 +186,9 @@ const (
 	maxChunkSize = 8 << 20
 )
 
-// readChunks reads a stream, which must not have more than limit bytes. hint is
-// how many it may have, or 0; it is not relied upon.
-func readChunks(r io.Reader, hint, limit int64) (*chunks, error) {
+// readChunks reads a stream, as far as the budget has memory for it. hint is how
+// many bytes it may have, or 0; it is not relied upon.
+func readChunks(r io.Reader, hint int64, b *budget) (*chunks, error) {
 	c := &chunks{}
 	// A header may claim any size: what is not there yet is asked for in chunks.
 	next := int64(chunkSize)
@@ -195,9 +203,9 @@ func readChunks(r io.Reader, hint, limit int64) (*chunks, error) {
 			c.chunks = append(c.chunks, chunk[:n])
 			c.starts = append(c.starts, c.size)
 			c.size += int64(n)
-		}
-		if c.size > limit {
-			return nil, fmt.Errorf("%w: more than the limit of %d bytes; if that is right, raise it with --max-size", ErrTooLarge, limit)
+			if err := b.hold(int64(n)); err != nil {
+				return nil, err
+			}
 		}
 		switch err {
 		case nil:
@@ -208,6 +216,23 @@ func readChunks(r io.Reader, hint, limit int64) (*chunks, error) {
 		}
 		next = min(next*2, maxChunkSize)
 	}
+}
+
+// join returns all bytes in one piece, and empties c. Where they are many, memory
+// is given back on the way, or there would be twice as many for a while.
+func (c *chunks) join() []byte {
+	const many = 32 << 20
+	data := hugepages.Make[byte](int(c.size))
+	freed := 0
+	for i, chunk := range c.chunks {
+		copy(data[c.starts[i]:], chunk)
+		c.chunks[i] = nil
+		if freed += len(chunk); freed >= many {
+			debug.FreeOSMemory()
+			freed = 0
+		}
+	}
+	return data
 }
 
 func (c *chunks) ReadAt(p []byte, off int64) (int, error) {

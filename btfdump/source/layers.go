@@ -246,19 +246,23 @@ func (s *search) tarOf(in *input) (tarball *input, format string, close func(), 
 	for _, c := range []struct {
 		name string
 		is   func([]byte) bool
-		new  func(io.Reader) (io.Reader, error)
+		new  func(io.Reader, *budget) (io.Reader, error)
 	}{{"gzip", isGzip, newGzip}, {"zstd", prefix(zstdMagic), newZstd}, {"xz", prefix(xzMagic), newXZ}, {"bzip2", isBzip2, newBzip2}} {
 		if !c.is(head) {
 			continue
 		}
-		r, err := c.new(in.reader())
+		windows := s.budget.windows
+		r, err := c.new(in.reader(), s.budget)
 		if err != nil {
 			return nil, "", nil, fmt.Errorf("%s: its header is cut short or corrupt: %w", c.name, err)
 		}
-		if closer, ok := r.(interface{ Close() }); ok {
-			none = closer.Close
+		end := func() {
+			if closer, ok := r.(interface{ Close() }); ok {
+				closer.Close()
+			}
+			s.budget.windows = windows
 		}
-		return streamInput(&unpacked{r: r, budget: s.budget}, -1), "tar in " + c.name, none, nil
+		return streamInput(&unpacked{r: r, budget: s.budget}, -1), "tar in " + c.name, end, nil
 	}
 	return nil, "", nil, errors.New("it is no tar archive, compressed or not")
 }

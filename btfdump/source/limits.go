@@ -9,10 +9,9 @@ import (
 // Limits against decompression bombs. A kernel's package unpacks, all layers of
 // it together, to some ten times its size.
 const (
-	// MaxBTF is the most bytes of BTF that are read from one input: 1 GiB, some
-	// two hundred times a distribution kernel's. It also keeps offsets within 32
-	// bits, which is what BTF's header has for them.
-	MaxBTF = 1 << 30
+	// MaxBTF is the most bytes of BTF that are read from one input: 256 MiB, some
+	// fifty times a distribution kernel's.
+	MaxBTF = 256 << 20
 
 	// DefaultMaxSize is what one layer of an input may unpack to, in bytes,
 	// unless [Options.MaxSize] says otherwise: 1 GiB.
@@ -27,6 +26,17 @@ const (
 	// maxDictionary is how far back, in bytes, compressed data may refer: what
 	// zstd -22 --ultra needs, which compresses kernels (scripts/Makefile.lib).
 	maxDictionary = 128 << 20
+
+	// maxWindows is how many bytes the decompressors of layers in each other may
+	// have for that together: a kernel's in a package's.
+	maxWindows = 2 * maxDictionary
+
+	// freeWindows and windowRatio bound what decompressors ask for over the whole
+	// of an input, in bytes and as a multiple of what they unpacked. A header of
+	// some bytes can ask for maxDictionary; a package's modules, of which the
+	// smallest unpack to some 30 KB, ask for 1 or 2 MiB each.
+	freeWindows = 1 << 30
+	windowRatio = 64
 
 	// maxDepth is how many containers may stand in each other. A gzipped kernel
 	// image in a package has 8.
@@ -48,6 +58,10 @@ type budget struct {
 	input    func() int64
 	spent    int64
 	attempts int
+
+	held    int64 // bytes of layers, and of BTF that was found, in memory now
+	windows int64 // bytes of decompressors' windows now
+	asked   int64 // bytes of windows since the start
 }
 
 // newBudget returns the budget of an input. maxSize is [Options.MaxSize].
@@ -67,6 +81,31 @@ func (b *budget) spend(n int64) error {
 	b.spent += n
 	if b.spent > b.allowed() {
 		return fmt.Errorf("%w: %d bytes so far, more than %d times the input's size", ErrTooLarge, b.spent, MaxRatio)
+	}
+	return nil
+}
+
+// hold counts n bytes that are kept in memory: those of all layers together are
+// no more than one layer may have. What leaves a layer sets held back.
+func (b *budget) hold(n int64) error {
+	if b.held += n; b.held > b.maxSize {
+		return b.tooLarge()
+	}
+	return nil
+}
+
+// tooLarge is the error of what is too much for memory.
+func (b *budget) tooLarge() error {
+	return fmt.Errorf("%w: more than the limit of %d bytes; if that is right, raise it with --max-size", ErrTooLarge, b.maxSize)
+}
+
+// window counts a decompressor's window of n bytes. Like held, windows is set
+// back where a layer is left.
+func (b *budget) window(n int64) error {
+	b.windows += n
+	b.asked += n
+	if b.windows > maxWindows || b.asked-freeWindows > windowRatio*b.spent {
+		return fmt.Errorf("%w: its compressed layers ask for %d bytes to unpack %d", ErrTooLarge, b.asked, b.spent)
 	}
 	return nil
 }
@@ -107,11 +146,13 @@ func (u *unpacked) Read(p []byte) (int, error) {
 	u.n += int64(n)
 	switch {
 	case u.n > u.budget.maxSize:
-		u.err = fmt.Errorf("%w: more than the limit of %d bytes; if that is right, raise it with --max-size", ErrTooLarge, u.budget.maxSize)
+		u.err = u.budget.tooLarge()
 	case u.budget.spend(int64(n)) != nil:
 		u.err = u.budget.spend(0)
 	case err == io.EOF:
 		u.err = io.EOF
+	case errors.Is(err, ErrTooLarge):
+		u.err = err
 	case err != nil:
 		u.err = fmt.Errorf("cut short or corrupt after %d bytes were unpacked: %w", u.n, err)
 	}

@@ -38,6 +38,10 @@ func openLZ4(s *search, in *input) error {
 	if err != nil {
 		return err
 	}
+	if err := s.budget.window(hint); err != nil {
+		return err
+	}
+	s.budget.windows -= hint // it becomes the content
 	data := make([]byte, hint)
 	if !unpackLegacy(packed, data) {
 		return decompress(newLZ4)(s, in) // it says what is wrong, or takes what is behind
@@ -81,7 +85,7 @@ func unpackLegacy(packed, data []byte) bool {
 	return <-odd && even
 }
 
-func newLZ4(r io.Reader) (io.Reader, error) {
+func newLZ4(r io.Reader, _ *budget) (io.Reader, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	if another(in, prefix(lz4LegacyMagic)) {
 		_, err := in.Discard(len(lz4LegacyMagic))

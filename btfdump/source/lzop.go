@@ -19,6 +19,7 @@ import (
 // numbers are in big endian.
 type lzopReader struct {
 	r         *bufio.Reader
+	budget    *budget
 	flags     uint32
 	block     []byte // unpacked and not given out yet
 	packed    []byte
@@ -39,8 +40,8 @@ const (
 // blocks have 256 KiB.
 const maxLzopBlock = 64 << 20
 
-func newLzop(r io.Reader) (io.Reader, error) {
-	z := &lzopReader{r: bufio.NewReaderSize(r, 64<<10)}
+func newLzop(r io.Reader, b *budget) (io.Reader, error) {
+	z := &lzopReader{budget: b, r: bufio.NewReaderSize(r, 64<<10)}
 	return z, z.header()
 }
 
@@ -135,6 +136,9 @@ func (z *lzopReader) next() error {
 			return fmt.Errorf("a block of %d bytes, %d when packed", size, packed)
 		}
 		if cap(z.unpackedB) < int(size) {
+			if err := z.budget.window(int64(size) - int64(cap(z.unpackedB))); err != nil {
+				return err
+			}
 			z.unpackedB = make([]byte, size)
 		}
 		block = z.unpackedB[:size]

@@ -112,6 +112,8 @@ type search struct {
 	// eachModule is the same for modules.
 	eachModule func(*Found) error
 
+	kept int64 // bytes of BTF in found
+
 	single bool // one kernel is all that is to be expected, as in a package
 	from   int  // index of the first of found that is in that package
 }
@@ -188,6 +190,11 @@ func (s *search) give(f Found) {
 		return
 	}
 	s.found = append(s.found, f)
+	n := int64(len(f.Raw) + len(f.Base))
+	s.kept += n
+	if err := s.budget.hold(n); err != nil && s.failed == nil {
+		s.failed = err
+	}
 }
 
 // open looks into an input: the outermost one, or what descend is given.
@@ -220,11 +227,13 @@ func (s *search) descend(path string, offset int64, in *input) error {
 	if len(s.layers) >= maxDepth {
 		return fmt.Errorf("%w: more than %d containers stand in each other", ErrNoBTF, maxDepth)
 	}
-	known := s.known
+	known, held, windows := s.known, s.budget.held, s.budget.windows
+	kept := s.kept
 	s.layers = append(s.layers, Layer{Path: path, Offset: offset, Size: in.size})
 	err := s.open(in)
 	s.layers = s.layers[:len(s.layers)-1]
 	s.known = known
+	s.budget.held, s.budget.windows = held+s.kept-kept, windows
 	if err != nil && path != "" {
 		err = fmt.Errorf("%s: %w", quoted(path), err)
 	}
@@ -240,6 +249,7 @@ func (s *search) run(in *input, maxSize int64) error {
 		size = func() int64 { return counted.n }
 	}
 	s.budget = newBudget(maxSize, size)
+	s.budget.held = s.kept
 	s.layers = []Layer{{Size: in.size}}
 	return s.open(in)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
@@ -18,7 +17,7 @@ const maxDiffLines = 40
 // check compares the file called name with what it should be, and prints what
 // differs to out.
 func check(name string, want []byte, out io.Writer, console *console) error {
-	have, err := os.ReadFile(name)
+	have, err := readFile(name, maxText)
 	if errors.Is(err, fs.ErrNotExist) {
 		return noError(name + " does not exist: run btfgen without --check")
 	}
@@ -64,7 +63,7 @@ func diffColour(at int, line string) colour {
 
 // checkBinary is check for what can't be shown line by line.
 func checkBinary(name string, want []byte, console *console) error {
-	have, err := os.ReadFile(name)
+	have, err := readFile(name, maxText)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return noError(name + " does not exist: run btfgen without --check")

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -176,7 +175,7 @@ const maxConfig = 16 << 20
 
 // readConfig reads a kernel's configuration, compressed by gzip or not.
 func readConfig(name string) (map[string]string, error) {
-	raw, err := os.ReadFile(name)
+	raw, err := readFile(name, maxConfig)
 	if err != nil {
 		return nil, err
 	}

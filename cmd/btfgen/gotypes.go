@@ -243,7 +243,7 @@ func verifyGo(c *cli.Context, path string) error {
 	}
 	console := newConsole(c.App.ErrWriter, c.Bool("quiet"))
 	defer console.end()
-	src, err := os.ReadFile(path)
+	src, err := readFile(path, maxText)
 	if err != nil {
 		return err
 	}

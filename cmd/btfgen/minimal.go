@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -100,7 +99,7 @@ func readObjects(names []string) ([]*core.Object, error) {
 		if name == "-" {
 			return nil, errors.New("--for -: objects are not read from standard input: name a file")
 		}
-		raw, err := os.ReadFile(name)
+		raw, err := readFile(name, core.MaxObject)
 		if err != nil {
 			return nil, fmt.Errorf("--for: %w", err)
 		}

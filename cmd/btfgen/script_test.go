@@ -19,7 +19,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"btfgen": main})
+	testscript.Main(m, map[string]func(){"btfgen": main, "btfgen-peak": mainWithPeak})
 }
 
 // TestScripts runs the command as a user does. The scripts find these files:

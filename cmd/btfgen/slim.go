@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -181,7 +180,7 @@ func uses(programs []string) string {
 func (r slimRequest) addObjects(types *slimTypes, objects []string) (lacking string, err error) {
 	members := make(map[string]bool)
 	for _, path := range objects {
-		raw, err := os.ReadFile(path)
+		raw, err := readFile(path, core.MaxObject)
 		if err != nil {
 			return "", fmt.Errorf("--for: %w", err)
 		}

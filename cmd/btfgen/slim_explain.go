@@ -145,7 +145,7 @@ func definedArch(files []string, isHeader func(string) bool) string {
 		if isSystem(path) || isHeader(path) {
 			continue
 		}
-		text, err := os.ReadFile(path)
+		text, err := readFile(path, maxText)
 		if err != nil {
 			continue
 		}
@@ -265,7 +265,7 @@ func (p *slimProgram) macroInHeader(ctx context.Context, diagnostics []verify.Di
 	if err != nil || result.Failed {
 		return "", err
 	}
-	header, err := os.ReadFile(p.headerPath())
+	header, err := readFile(p.headerPath(), maxText)
 	if err != nil {
 		return "", err
 	}
@@ -340,7 +340,7 @@ func (p *slimProgram) wrapperHint() string {
 	if p.header.other == "" {
 		return ""
 	}
-	text, err := os.ReadFile(p.header.other)
+	text, err := readFile(p.header.other, maxText)
 	if err != nil {
 		return ""
 	}

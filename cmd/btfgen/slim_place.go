@@ -271,7 +271,7 @@ const vmlinuxName = "vmlinux.h"
 
 // isGenerated reports whether a file is a header that bpftool or btfgen wrote.
 func isGenerated(path string) bool {
-	text, err := os.ReadFile(path)
+	text, err := readFile(path, maxText)
 	return err == nil && strings.Contains(string(text), "__VMLINUX_H__")
 }
 

@@ -115,7 +115,7 @@ func (p *slimProgram) compile(ctx context.Context, name string, what verify.Argu
 	if err != nil || result.Failed {
 		return nil, result, err
 	}
-	object, err = os.ReadFile(out)
+	object, err = readFile(out, core.MaxObject)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, result, fmt.Errorf("%s: clang makes no object with the flags %q", p.path, p.flags)
 	}
@@ -147,7 +147,7 @@ func (p *slimProgram) compileReference(ctx context.Context, full []byte) (result
 	if err != nil || result.Failed {
 		return result, err
 	}
-	rule, err := os.ReadFile(includes)
+	rule, err := readFile(includes, maxText)
 	if err != nil {
 		return result, err
 	}
@@ -281,7 +281,7 @@ func (p *slimProgram) sourceLine(d verify.Diagnostic) string {
 
 // lineOf returns a line of a file, "" if it has none of that number.
 func lineOf(file string, line int) string {
-	text, err := os.ReadFile(file)
+	text, err := readFile(file, maxText)
 	if err != nil {
 		return ""
 	}

@@ -158,6 +158,8 @@ func checkHeader(path string) error {
 		return err
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%s is no regular file, which a header must be: it is compiled many times", path)
+	case info.Size() > maxText:
+		return fmt.Errorf("%s: it has more than %s bytes, which is all that is read of a header", path, thousands(maxText))
 	}
 	file, err := os.Open(path)
 	if errors.As(err, &pathError) {

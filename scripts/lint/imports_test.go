@@ -31,8 +31,9 @@ type rule struct {
 var rules = []rule{
 	{"cmd/btfgen", []string{"..."}, []string{"...", "github.com/urfave/cli/v2"}},
 	{"btfdump/hugepages", nil, nil},
-	{"btfdump/source", []string{"btfdump", "btfdump/hugepages"}, []string{"..."}},
-	{"btfdump/core", []string{"btfdump", "btfdump/source"}, []string{"..."}},
+	{"btfdump/internal/elftables", nil, nil},
+	{"btfdump/source", []string{"btfdump", "btfdump/hugepages", "btfdump/internal/elftables"}, []string{"..."}},
+	{"btfdump/core", []string{"btfdump", "btfdump/source", "btfdump/internal/elftables"}, []string{"..."}},
 	{"btfdump/diff", []string{"btfdump"}, nil},
 	{"btfdump/dwarf", []string{"btfdump"}, nil},
 	{"btfdump", []string{"btfdump/hugepages"}, nil},

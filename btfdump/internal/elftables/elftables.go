@@ -1,22 +1,36 @@
-package source
+// Package elftables checks the tables of an ELF file before package debug/elf
+// reads them: that reads each as a whole, whatever its size, and says of a file
+// that is cut short no more than "EOF".
+package elftables
 
 import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io"
 )
 
 // Limits of the tables that package debug/elf reads as a whole. What is linked
 // has some hundred sections, whatever its size.
 const (
-	maxSections     = 1 << 18
-	maxSectionNames = 64 << 20 // bytes, each name counted where it is used
+	MaxSections = 1 << 18
+	MaxSymbols  = 1 << 20
+	MaxNames    = 64 << 20 // bytes, each name counted where it is used
 )
 
-// checkELF checks an ELF file's tables before package debug/elf reads them. Of a
-// file that is cut short, that says no more than "EOF"; and it has no limits.
-func checkELF(in *input) error {
+// A file is an ELF file of size bytes.
+type file struct {
+	at   io.ReaderAt
+	size int64
+}
+
+// Check checks an ELF file of size bytes: that its headers lie inside it, and that
+// there are not too many. What else is wrong, debug/elf says.
+func Check(at io.ReaderAt, size int64) error { return check(file{at, size}) }
+
+func check(in file) error {
 	head := make([]byte, min(64, in.size))
 	if n, err := in.at.ReadAt(head, 0); n < len(head) {
 		return cut(int64(n), in.size, err)
@@ -84,8 +98,8 @@ func checkELF(in *input) error {
 			strings = uint64(order.Uint32(section[link:]))
 		}
 	}
-	if shnum > maxSections {
-		return fmt.Errorf("its header tells of %d sections, more than %d", shnum, maxSections)
+	if shnum > MaxSections {
+		return fmt.Errorf("its header tells of %d sections, more than %d", shnum, MaxSections)
 	}
 	if err := elfTable("section headers", shoff, shnum, headerSize, in); err != nil {
 		return err
@@ -100,17 +114,20 @@ func checkELF(in *input) error {
 	if elf.SectionType(order.Uint32(section[4:])) != elf.SHT_STRTAB {
 		return nil
 	}
+	if flags := word(section, 8, 8); elf.SectionFlag(flags)&elf.SHF_COMPRESSED != 0 {
+		return errors.New("its section names are compressed, which nobody does")
+	}
 	if err := elfTable("section names", namesAt, namesSize, 1, in); err != nil {
 		return err
 	}
-	if namesSize <= maxSectionNames/shnum {
+	if namesSize <= MaxNames/shnum {
 		return nil
 	}
 	return checkNames(in, order, int64(shoff), int64(shnum), int64(headerSize), int64(namesAt), int64(namesSize))
 }
 
 // elfTable checks that one of an ELF file's tables lies inside it.
-func elfTable(what string, at, count, size uint64, in *input) error {
+func elfTable(what string, at, count, size uint64, in file) error {
 	// Offsets have up to 64 bits; counts and sizes don't.
 	if at > uint64(in.size) || count*size > uint64(in.size)-at {
 		return fmt.Errorf("cut short: its %s (%d bytes) are at byte %d, and the file has %d", what, count*size, at, in.size)
@@ -120,9 +137,9 @@ func elfTable(what string, at, count, size uint64, in *input) error {
 
 // checkNames checks that the names of all sections together are not too long:
 // many can have one long name.
-func checkNames(in *input, order binary.ByteOrder, shoff, shnum, headerSize, namesAt, namesSize int64) error {
-	tooLong := fmt.Errorf("the names of its %d sections have more than %d bytes", shnum, maxSectionNames)
-	if namesSize > maxSectionNames {
+func checkNames(in file, order binary.ByteOrder, shoff, shnum, headerSize, namesAt, namesSize int64) error {
+	tooLong := fmt.Errorf("the names of its %d sections have more than %d bytes", shnum, MaxNames)
+	if namesSize > MaxNames {
 		return tooLong
 	}
 	names, headers := make([]byte, namesSize), make([]byte, shnum*headerSize)
@@ -143,8 +160,67 @@ func checkNames(in *input, order binary.ByteOrder, shoff, shnum, headerSize, nam
 			}
 			lengths[at] = length
 		}
-		if total += length; total > maxSectionNames {
+		if total += length; total > MaxNames {
 			return tooLong
+		}
+	}
+	return nil
+}
+
+// cut is the error of a file that has fewer bytes than it should.
+func cut(n, size int64, err error) error {
+	if err == nil || err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("cut short: %d of %d bytes are there: %w", n, size, err)
+}
+
+// CheckSymbols checks the symbol table of a 64-bit file that has passed [Check],
+// before [elf.File.Symbols] reads it: that copies each symbol's name.
+func CheckSymbols(f *elf.File, size int64) error {
+	const symbolSize = 24
+	symtab := f.SectionByType(elf.SHT_SYMTAB)
+	if symtab == nil || int64(symtab.Link) >= int64(len(f.Sections)) {
+		return nil
+	}
+	strings := f.Sections[symtab.Link]
+	for _, s := range []*elf.Section{symtab, strings} {
+		if s.Flags&elf.SHF_COMPRESSED != 0 {
+			return fmt.Errorf("section %+.80q is compressed, which no loader reads", s.Name)
+		}
+		if s.Type != elf.SHT_NOBITS && (s.Offset > uint64(size) || s.FileSize > uint64(size)-s.Offset) {
+			return fmt.Errorf("cut short: its section %+.80q of %d bytes is at byte %d, and the file has %d", s.Name, s.FileSize, s.Offset, size)
+		}
+	}
+	if symtab.Size/symbolSize > MaxSymbols {
+		return fmt.Errorf("it has %d symbols, more than %d", symtab.Size/symbolSize, MaxSymbols)
+	}
+	if symtab.Size/symbolSize*strings.Size <= MaxNames || strings.Type == elf.SHT_NOBITS {
+		return nil
+	}
+	table, err := symtab.Data()
+	if err != nil {
+		return fmt.Errorf("symbols: %w", err)
+	}
+	names, err := strings.Data()
+	if err != nil {
+		return fmt.Errorf("symbols' names: %w", err)
+	}
+	total := uint64(0)
+	lengths := make(map[uint32]uint64)
+	for ; len(table) >= symbolSize; table = table[symbolSize:] {
+		at := f.ByteOrder.Uint32(table)
+		length, ok := lengths[at]
+		if !ok && uint64(at) < uint64(len(names)) {
+			end := bytes.IndexByte(names[at:], 0)
+			if end < 0 {
+				end = len(names) - int(at)
+			}
+			length = uint64(end)
+			lengths[at] = length
+		}
+		if total += length; total > MaxNames {
+			return fmt.Errorf("the names of its symbols have more than %d bytes", MaxNames)
 		}
 	}
 	return nil
