@@ -105,6 +105,7 @@ __attribute__((section("kprobe/y"))) int g(struct module_state *s) { return s->w
 		{flag: "no-kfuncs", counts: "+--+--", args: []string{"--no-kfuncs"}},
 		{flag: "spdx", counts: "+--+--", args: []string{"--spdx", "MIT"}},
 		{flag: "no-provenance", counts: "++-+--", args: []string{"--no-provenance"}},
+		{flag: "skip-unprintable", counts: "++-+--", args: []string{"--skip-unprintable"}},
 		{flag: "check", counts: "++++++", args: []string{"--check"}},
 		{flag: "verify", counts: "++-+--"},
 		{flag: "quiet", counts: "++++++", args: []string{"-q"}},

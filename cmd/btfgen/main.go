@@ -31,6 +31,8 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"sync"
+	"sync/atomic"
 
 	"github.com/urfave/cli/v2"
 )
@@ -63,19 +65,13 @@ func (e noError) Error() string { return string(e) }
 // run does what the arguments ask for and returns the exit code.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	app := newApp()
-	var unwritten error // of help and version, which the cli package prints
-	cli.HelpPrinter = func(out io.Writer, _ string, about any) { unwritten = printHelp(out, about) }
-	cli.VersionPrinter = func(c *cli.Context) {
-		// The package would print "btfgen version v1.2.3".
-		_, unwritten = fmt.Fprintf(c.App.Writer, "btfgen %s\n", c.App.Version)
-	}
 	app.Reader, app.Writer, app.ErrWriter = stdin, stdout, stderr
 	args, err := arrange(app, args)
 	if err == nil {
 		err = app.Run(append([]string{app.Name}, args...))
 	}
-	if err == nil && unwritten != nil {
-		err = fmt.Errorf("standard output: %w", unwritten)
+	if failed := unwritten.Swap(nil); err == nil && failed != nil {
+		err = fmt.Errorf("standard output: %w", *failed)
 	}
 	if err == nil {
 		return 0
@@ -92,13 +88,34 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return 2
 }
 
-// newApp describes the command line to the cli package, which parses it and
-// prints the help.
-func newApp() *cli.App {
+// unwritten is the error of printing help or the version, which the cli package
+// has printed and whose errors it drops.
+var unwritten atomic.Pointer[error]
+
+// setUpCLI sets the cli package's own variables. They are shared by all runs of a
+// process, of which tests have several at a time.
+var setUpCLI = sync.OnceFunc(func() {
+	cli.HelpPrinter = func(out io.Writer, _ string, about any) {
+		if err := printHelp(out, about); err != nil {
+			unwritten.Store(&err)
+		}
+	}
+	cli.VersionPrinter = func(c *cli.Context) {
+		// The package would print "btfgen version v1.2.3".
+		if _, err := fmt.Fprintf(c.App.Writer, "btfgen %s\n", c.App.Version); err != nil {
+			unwritten.Store(&err)
+		}
+	}
 	// The package describes all flags at each start, for its own help.
 	cli.FlagStringer = func(cli.Flag) string { return "" }
 	cli.HelpFlag = &cli.BoolFlag{Name: "help", Aliases: []string{"h"}, Usage: "print this", Category: groupOther}
 	cli.VersionFlag = &cli.BoolFlag{Name: "version", Aliases: []string{"v"}, Usage: "print the version", Category: groupOther}
+})
+
+// newApp describes the command line to the cli package, which parses it and
+// prints the help.
+func newApp() *cli.App {
+	setUpCLI()
 	app := &cli.App{
 		Name:                      "btfgen",
 		Version:                   version(),
