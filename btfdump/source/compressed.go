@@ -34,6 +34,7 @@ const (
 // where it is given a buffered reader.
 func decompress(newReader func(io.Reader, *budget) (io.Reader, error)) func(*search, *input) error {
 	return func(s *search, in *input) error {
+		windows := s.budget.windows
 		packed := bufio.NewReaderSize(in.reader(), 64<<10)
 		r, err := newReader(packed, s.budget)
 		if errors.Is(err, ErrTooLarge) {
@@ -57,6 +58,7 @@ func decompress(newReader func(io.Reader, *budget) (io.Reader, error)) func(*sea
 		if _, cut := io.Copy(io.Discard, out.stream); cut != nil {
 			return cut
 		}
+		s.budget.windows = windows
 		return s.behindCpio(packed, before, err)
 	}
 }
