@@ -306,7 +306,7 @@ func (s *checkSheet) printFindings() {
 				continue
 			}
 			if f.Line > 0 {
-				fmt.Fprintf(s.out, "      %s:%d: %s\n", printableLine(f.File), f.Line, printableLine(f.Text))
+				fmt.Fprintf(s.out, "      %s:%d: %s\n", f.File, f.Line, f.Text)
 			}
 			for _, text := range s.instead(f) {
 				fmt.Fprintf(s.out, "      there: %s\n", text)
@@ -329,11 +329,6 @@ func (s *checkSheet) instead(f *checkFinding) []string {
 		texts = append(texts, text)
 	}
 	return texts
-}
-
-// printableLine is text from an object for one line of output.
-func printableLine(text string) string {
-	return strings.ReplaceAll(printable(text), "\n", " ")
 }
 
 // maxListed is how many kernels are listed by name.
@@ -372,7 +367,7 @@ func (s *checkSheet) printMarkdown() {
 	for _, row := range s.rows {
 		if row.object != object {
 			object = row.object
-			fmt.Fprintf(s.out, "| **%s** |%s\n", markdown(printableLine(object)), strings.Repeat(" |", len(columns)))
+			fmt.Fprintf(s.out, "| **%s** |%s\n", markdown(object), strings.Repeat(" |", len(columns)))
 		}
 		fmt.Fprintf(s.out, "| %s |", codeCell(row.title()))
 		if wide {
@@ -405,7 +400,7 @@ func (s *checkSheet) printMarkdownFinding(row *checkRow, f *checkFinding) {
 		return
 	}
 	if f.Line > 0 {
-		fmt.Fprintf(s.out, "- %s:%d: %s\n", markdown(printableLine(f.File)), f.Line, code(printableLine(f.Text)))
+		fmt.Fprintf(s.out, "- %s:%d: %s\n", markdown(f.File), f.Line, code(f.Text))
 	}
 	for _, text := range s.instead(f) {
 		fmt.Fprintf(s.out, "- there: %s\n", markdown(text))
