@@ -6,6 +6,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -48,6 +49,15 @@ type reader struct {
 	budget    int                         // how many bytes of sections may still be read: they can overlap
 }
 
+// OpenELF opens an ELF file of size bytes, if its tables are within the limits
+// that objects are read with: package debug/elf reads each as a whole.
+func OpenELF(at io.ReaderAt, size int64) (*elf.File, error) {
+	if err := elftables.Check(at, size); err != nil {
+		return nil, fmt.Errorf("ELF: %w", err)
+	}
+	return elf.NewFile(at)
+}
+
 func (r *reader) read(raw []byte) error {
 	if len(raw) > MaxObject {
 		return fmt.Errorf("has %d bytes, more than the %d that are read", len(raw), MaxObject)
@@ -56,10 +66,7 @@ func (r *reader) read(raw []byte) error {
 	if !bytes.HasPrefix(raw, []byte(elf.ELFMAG)) {
 		return fmt.Errorf("%w: it is no ELF file", ErrNotObject)
 	}
-	if err := elftables.Check(content, content.Size()); err != nil {
-		return fmt.Errorf("%w: ELF: %w", ErrNotObject, err)
-	}
-	f, err := elf.NewFile(content)
+	f, err := OpenELF(content, content.Size())
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotObject, err)
 	}

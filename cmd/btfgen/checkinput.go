@@ -92,7 +92,7 @@ var magics = []struct{ magic, what string }{
 
 // describeContent says what a file is that starts with head, and what to do; ""
 // for a BPF object and what can't be told.
-func describeContent(name string, head []byte, file io.ReaderAt) string {
+func describeContent(name string, head []byte, file *os.File) string {
 	switch {
 	case len(head) == 0:
 		return "empty: a compiler that fails may leave such a file"
@@ -132,8 +132,12 @@ func describeContent(name string, head []byte, file io.ReaderAt) string {
 }
 
 // describeELF says what an ELF file is, "" if it is for BPF or can't be read.
-func describeELF(name string, file io.ReaderAt) string {
-	f, err := elf.NewFile(file)
+func describeELF(name string, file *os.File) string {
+	info, err := file.Stat()
+	if err != nil {
+		return ""
+	}
+	f, err := core.OpenELF(file, info.Size())
 	if err != nil || f.Machine == elf.EM_BPF || f.Machine == elf.EM_NONE {
 		return ""
 	}
