@@ -110,10 +110,10 @@ func TestForHostileNames(t *testing.T) {
 // other's does.
 func TestKilledRunLeavesNoDirectory(t *testing.T) {
 	temp := t.TempDir()
-	header, wrapper, started := filepath.Join(t.TempDir(), "a.h"), filepath.Join(t.TempDir(), "clang"), filepath.Join(t.TempDir(), "started")
+	header, wrapper, beside := filepath.Join(t.TempDir(), "a.h"), filepath.Join(t.TempDir(), "clang"), t.TempDir()
 	kernel, _ := testKernel()
 	btf := filepath.Join(t.TempDir(), "kernel.btf")
-	for name, text := range map[string]string{header: "struct sk_buff { unsigned long len; };\n", btf: string(kernel), wrapper: "#!/bin/sh\necho >" + started + "\nexec sleep 300\n"} {
+	for name, text := range map[string]string{header: "struct sk_buff { unsigned long len; };\n", btf: string(kernel), wrapper: "#!/bin/sh\necho $$ >>\"$BTFGEN_TEST_STARTED\"\nexec sleep 300\n"} {
 		if err := os.WriteFile(name, []byte(text), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -124,15 +124,21 @@ func TestKilledRunLeavesNoDirectory(t *testing.T) {
 	if err := os.Mkdir(other, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	start := func() *exec.Cmd {
-		os.Remove(started)
+	start := func(name string) *exec.Cmd {
+		started := filepath.Join(beside, name) // the compiler, which runs more than once
+		t.Cleanup(func() {                     // what a killed run started goes on
+			numbers, _ := os.ReadFile(started)
+			for _, number := range strings.Fields(string(numbers)) {
+				exec.Command("kill", number).Run()
+			}
+		})
 		cmd := exec.Command(os.Args[0], "-test.run=^TestRunsAsCommand$")
-		cmd.Env = append(os.Environ(), "BTFGEN_TEST_ARGS=verify -i "+btf+" --clang "+wrapper+" "+header)
+		cmd.Env = append(os.Environ(), "BTFGEN_TEST_STARTED="+started, "BTFGEN_TEST_ARGS=verify -i "+btf+" --clang "+wrapper+" "+header)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-			if _, err := os.Stat(started); err == nil {
+			if numbers, err := os.ReadFile(started); err == nil && bytes.Count(numbers, []byte("\n")) == 2 {
 				return cmd
 			}
 			if time.Now().After(deadline) {
@@ -152,9 +158,9 @@ func TestKilledRunLeavesNoDirectory(t *testing.T) {
 		}
 		return n
 	}
-	first := start()
+	first := start("first")
 	defer first.Process.Kill()
-	second := start()
+	second := start("second")
 	defer second.Process.Kill()
 	if n := left(); n != 2 {
 		t.Errorf("two runs have %d directories", n)
