@@ -49,14 +49,14 @@ func mistaken(name string) error {
 	if name == "-" {
 		return errors.New("objects are read from files, not from standard input: only a kernel can be \"-\", as in: btfgen check prog.bpf.o -k -")
 	}
-	file, err := os.Open(name)
-	if err != nil {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a directory: name the objects in it, as in: btfgen check %s; kernels go by -k", name, filepath.Join(name, "*.o"))
+	}
+	file := openRegular(name)
+	if file == nil {
 		return nil // reading it tells
 	}
 	defer file.Close()
-	if info, err := file.Stat(); err == nil && info.IsDir() {
-		return fmt.Errorf("%s is a directory: name the objects in it, as in: btfgen check %s; kernels go by -k", name, filepath.Join(name, "*.o"))
-	}
 	head := make([]byte, 4096)
 	n, err := io.ReadFull(file, head)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -156,8 +156,8 @@ func describeELF(name string, file *os.File) string {
 // notKernel returns an error for a file that was given as a kernel, and is what is
 // checked or what that is made from.
 func notKernel(name string) error {
-	file, err := os.Open(name)
-	if err != nil {
+	file := openRegular(name)
+	if file == nil {
 		return nil // reading it tells
 	}
 	defer file.Close()

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"debug/elf"
 	"encoding/binary"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -42,7 +44,9 @@ func peakOf(t *testing.T, dir string, args ...string) (code int, said string, pe
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(self, args...)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // or a named pipe is waited for
+	defer cancel()
+	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Args[0] = "btfgen-peak"
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOMEMLIMIT=")
@@ -171,6 +175,14 @@ func TestPeakMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	if out, err := exec.Command("mkfifo", filepath.Join(dir, "pipe")).CombinedOutput(); err != nil {
+		t.Fatalf("mkfifo: %v: %s", err, out)
+	}
+	// An x86 object, of which check says what it is.
+	other := elfHeader(1 << 21)
+	other[18] = byte(elf.EM_X86_64)
+	write("x86.o", append(other, make([]byte, 64<<21)...))
+
 	for _, test := range []struct {
 		args string
 		most int64 // bytes
@@ -188,6 +200,13 @@ func TestPeakMemory(t *testing.T) {
 		{"--for sections.o o.btf", 200e6, "2097152 sections"},
 		{"--for sections.o o.h", 250e6, "2097152 sections"},
 		{"check sparse.o", 50e6, "more than 268,435,456 bytes"},
+		{"check x86.o", 200e6, "2097152 sections"},
+		{"check pipe", 50e6, "no regular file"},
+		{"check sparse.o -k pipe", 50e6, "named pipe|more than 268,435,456 bytes"},
+		{"check --kconfig pipe p.o", 50e6, "no regular file"},
+		{"--for pipe o.btf", 50e6, "no regular file"},
+		{"info pipe", 50e6, "named pipe"},
+		{"verify pipe", 50e6, "no regular file"},
 		{"check /dev/zero", 50e6, "no regular file"},
 		{"check --kconfig /dev/zero p.o", 50e6, "no regular file"},
 		{"check --kconfig sparse.o p.o", 50e6, "more than 16,777,216 bytes"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"syscall"
 )
 
@@ -12,14 +13,30 @@ import (
 // kernel with all its modules has some 20 MB.
 const maxText = 256 << 20
 
+// openRegular opens a file, nil if it can't be or is none: a named pipe would be
+// waited for, and what is read of a pipe is gone.
+func openRegular(name string) *os.File {
+	info, err := os.Stat(name)
+	if err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil
+	}
+	return file
+}
+
 // readFile returns a file's content, at most limit bytes. What is no regular file
-// may have no end, or be waited for, and is refused before it is opened.
+// may be waited for, and is refused before it is opened, but for what is open
+// already, as a shell's <(zcat /proc/config.gz).
 func readFile(name string, limit int64) ([]byte, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
+	isOpen := name == "/dev/stdin" || strings.HasPrefix(name, "/dev/fd/") || strings.HasPrefix(name, "/proc/self/fd/")
+	if !info.Mode().IsRegular() && !isOpen {
 		if info.IsDir() {
 			return nil, &os.PathError{Op: "read", Path: name, Err: syscall.EISDIR}
 		}
