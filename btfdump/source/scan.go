@@ -112,6 +112,9 @@ func (s *search) nothingIn(data []byte, banner string) error {
 	case format != "image":
 		return fmt.Errorf("%w: nothing in it looks like BTF or a compressed kernel", ErrNoBTF)
 	}
+	if text := describeText(data); text != "" {
+		return &TextError{text}
+	}
 	return fmt.Errorf("%w: the input starts with % x, which no format that btfgen knows does, and nothing in it looks like BTF or a compressed kernel", ErrNoBTF, data[:min(len(data), 4)])
 }
 

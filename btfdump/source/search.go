@@ -217,6 +217,10 @@ func (s *search) open(in *input) error {
 	}
 	top.Format = c.name
 	if err := c.open(s, in); err != nil {
+		if _, isText := err.(*TextError); isText {
+			top.Format = "text"
+			return err
+		}
 		return fmt.Errorf("%s: %w", c.name, err)
 	}
 	return nil

@@ -117,7 +117,13 @@ func checkObjects(c *cli.Context) error {
 		r.console.say("--kconfig is of no effect: no object reads an option")
 	}
 	r.checker = core.NewChecker(objects, core.CheckOptions{Set: constants})
-	if r.kernels, err = findKernels(append(c.StringSlice("kernel"), c.StringSlice(inputFlag)...)); err != nil {
+	kernels := append(c.StringSlice("kernel"), c.StringSlice(inputFlag)...)
+	for _, name := range append(kernels, names...) {
+		if err := notAnAddress(name); err != nil {
+			return err
+		}
+	}
+	if r.kernels, err = findKernels(kernels); err != nil {
 		return err
 	}
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -74,7 +75,7 @@ func oneInput(c *cli.Context) (string, error) {
 
 // sourceOptions are what openFlags were set to.
 func sourceOptions(c *cli.Context) (source.Options, error) {
-	if err := checkStdin(c); err != nil {
+	if err := checkInputNames(c); err != nil {
 		return source.Options{}, err
 	}
 	maxSize, err := parseSize(c.String("max-size"))
@@ -104,12 +105,17 @@ func inputHint(err error) string {
 	if errors.As(err, &notShown) && len(notShown.Files) > 0 {
 		return ": give it with -i " + notShown.Files[0]
 	}
+	var text *source.TextError
+	var search *source.SearchError
+	if errors.As(err, &text) && errors.As(err, &search) && slices.Contains([]string{".c", ".cc", ".cpp"}, filepath.Ext(search.Input)) {
+		return ": a program's source goes by --for, as in: btfgen --for " + search.Input + " slim.h"
+	}
 	return ""
 }
 
-// checkStdin refuses to wait for a kernel that somebody would have to type, and
-// to read two things from one stream.
-func checkStdin(c *cli.Context) error {
+// checkInputNames refuses to wait for a kernel that somebody would have to type, to
+// read two things from one stream, and to look for a file by an address.
+func checkInputNames(c *cli.Context) error {
 	names := slices.Concat([]string{c.String(inputFlag), c.String("base")}, c.StringSlice("kernel"), c.StringSlice("module"))
 	if c.Command.Name == "info" {
 		names = append(names, c.Args().First())
@@ -119,12 +125,23 @@ func checkStdin(c *cli.Context) error {
 		if name == "-" {
 			n++
 		}
+		if err := notAnAddress(name); err != nil {
+			return err
+		}
 	}
 	switch {
 	case n > 1:
 		return errors.New("\"-\" is given twice, and standard input can be read once: put one of the two into a file")
 	case n == 1 && isTerminal(c.App.Reader):
 		return errors.New("standard input, which \"-\" reads, is a terminal: pipe a file into it, as in: xz -dc kernel.btf.xz | btfgen -i - -")
+	}
+	return nil
+}
+
+// notAnAddress returns an error for what names a file elsewhere.
+func notAnAddress(name string) error {
+	if strings.Contains(name, "://") && !exists(name) {
+		return fmt.Errorf("%s is an address, and files are read: download it first, with curl -LO, say", name)
 	}
 	return nil
 }
