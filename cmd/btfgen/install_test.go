@@ -68,6 +68,11 @@ func TestMakeInstall(t *testing.T) {
 		}
 		return data
 	}
+	out, err := exec.Command(filepath.Join(dest, "usr/bin/btfgen"), "--version").Output()
+	built, ok := strings.CutPrefix(strings.TrimSuffix(string(out), "\n"), "btfgen ")
+	if err != nil || !ok || built == "" {
+		t.Errorf("the installed command prints %q (%v)", out, err)
+	}
 	for path, args := range map[string][]string{
 		"usr/share/man/man1/btfgen-check.1":               {"man", "check"},
 		"usr/share/bash-completion/completions/btfgen":    {"completion", "bash"},
@@ -75,12 +80,11 @@ func TestMakeInstall(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		run(args, nil, &out, io.Discard)
-		if !bytes.Equal(installed(path), out.Bytes()) {
+		// In a clone, Go gives a build the version that git tells, and a test none.
+		want := strings.Replace(out.String(), roff("btfgen "+version()), roff("btfgen "+built), 1)
+		if string(installed(path)) != want {
 			t.Errorf("%s is not what btfgen %q prints", path, args)
 		}
-	}
-	if out, err := exec.Command(filepath.Join(dest, "usr/bin/btfgen"), "--version").Output(); err != nil || !bytes.HasPrefix(out, []byte("btfgen ")) {
-		t.Errorf("the installed command prints %q (%v)", out, err)
 	}
 	// zsh finds the function by its file's name, and calls it in that way.
 	zsh := exec.Command("zsh", "-f", "-c", `fpath=($1 $fpath); autoload -Uz compinit; compinit -u -D; print -r -- ${_comps[btfgen]}`, "zsh", filepath.Join(dest, "usr/share/zsh/site-functions"))
