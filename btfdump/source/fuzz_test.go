@@ -6,6 +6,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -15,20 +16,34 @@ import (
 
 // fuzzSeeds adds every container, made around a small BTF.
 func fuzzSeeds(f *testing.F) {
-	f.Add([]byte{})
+	for _, data := range seeds(f) {
+		f.Add(data)
+	}
+}
+
+var madeSeeds [][]byte
+
+// seeds are inputs of all kinds, which are made once.
+func seeds(f *testing.F) (all [][]byte) {
+	if madeSeeds != nil {
+		return madeSeeds
+	}
+	defer func() { madeSeeds = all }()
+	add := func(data []byte) { all = append(all, data) }
+	add(nil)
 	for _, c := range containerCases(f, smallBTF()) {
-		f.Add(c.data)
+		add(c.data)
 	}
 	module := moduleELF("a", "6.12.9-test", smallBTF(), elfSection{".BTF.base", elf.SHT_PROGBITS, 0, smallBTF()})
-	f.Add(module)
-	f.Add(elfFile(binary.BigEndian, elfSection{".BTF", elf.SHT_PROGBITS, 0, smallBTF()}))
-	f.Add(elfFile(binary.LittleEndian, elfSection{".BTF", elf.SHT_NOBITS, 0, smallBTF()}))
-	f.Add(elfFile(binary.LittleEndian, elfSection{".BTF", elf.SHT_PROGBITS, elf.SHF_COMPRESSED, smallBTF()}))
-	f.Add(tarball(file{"lib/modules/6.12.9-test/a.ko", module}, file{"vmlinux.btf", smallBTF()}))
-	f.Add(cpioArchive(file{"lib/modules/6.12.9-test/a.ko", module}, file{"vmlinuz", bzImage(smallBTF())}))
+	add(module)
+	add(elfFile(binary.BigEndian, elfSection{".BTF", elf.SHT_PROGBITS, 0, smallBTF()}))
+	add(elfFile(binary.LittleEndian, elfSection{".BTF", elf.SHT_NOBITS, 0, smallBTF()}))
+	add(elfFile(binary.LittleEndian, elfSection{".BTF", elf.SHT_PROGBITS, elf.SHF_COMPRESSED, smallBTF()}))
+	add(tarball(file{"lib/modules/6.12.9-test/a.ko", module}, file{"vmlinux.btf", smallBTF()}))
+	add(cpioArchive(file{"lib/modules/6.12.9-test/a.ko", module}, file{"vmlinuz", bzImage(smallBTF())}))
 
 	kernel := file{"boot/vmlinuz-6.12.9-test", bzImage(smallBTF())}
-	f.Add(v7(kernel, file{"boot/x.tar", tarball(kernel)}))
+	add(v7(kernel, file{"boot/x.tar", tarball(kernel)}))
 	for _, method := range []uint16{zip.Store, zip.Deflate} {
 		var out bytes.Buffer
 		w := zip.NewWriter(&out)
@@ -40,13 +55,17 @@ func fuzzSeeds(f *testing.F) {
 			part.Write(member.data)
 		}
 		w.Close()
-		f.Add(out.Bytes())
+		add(out.Bytes())
 	}
 	layers := [][]byte{tarball(kernel), tarball(file{"boot/.wh.vmlinuz-6.12.9-test", nil}, file{"vmlinux.btf", smallBTF()})}
-	f.Add(tarball(ociFiles(f, layers...)...))
-	f.Add(tarball(dockerFiles25(f, layers...)...))
-	f.Add(layerOf(f, file{"vmlinuz -> a/b", nil}, file{"a/b", smallBTF()}, file{"Image => c", nil}, file{"c/../d", smallBTF()}))
-	f.Add(imageWith(2048, map[int]string{1024: "\xe2\xe1\xf5\xe0"}))
+	add(tarball(ociFiles(f, layers...)...))
+	add(tarball(dockerFiles25(f, layers...)...))
+	add(layerOf(f, file{"vmlinuz -> a/b", nil}, file{"a/b", smallBTF()}, file{"Image => c", nil}, file{"c/../d", smallBTF()}))
+	compressed := append(make([]byte, 100), pack(f, kernelBTF("a"), "gzip", "-c", "-n")...)
+	add(peFile(file{".initrd", cpioArchive(kernel)}, file{".uname", []byte("1.0")}, file{".linux", compressed}))
+	add(peFile(file{".linux", bzImage(smallBTF())}, file{".profile", nil}, file{".linux", kernelELF(smallBTF())}))
+	add(imageWith(2048, map[int]string{1024: "\xe2\xe1\xf5\xe0"}))
+	return all
 }
 
 // FuzzLinks looks for links that lead out of the tree, or nowhere for ever.
@@ -76,39 +95,60 @@ func FuzzLinks(f *testing.F) {
 // BTF in a stream than in a file; and for what is found and is no BTF.
 func FuzzSearch(f *testing.F) {
 	fuzzSeeds(f)
-	f.Fuzz(func(t *testing.T, data []byte) {
-		const maxSize = 4 << 20
-		run := func(in *input) ([]Found, error) {
-			s := &search{wants: wants{kernel: true, all: true}}
-			err := s.run(in, maxSize)
-			if s.budget.spent > freeSize+MaxRatio*int64(len(data))+1<<20 {
-				t.Errorf("%d bytes unpacked to %d", len(data), s.budget.spent)
-			}
-			return s.found, err
+	f.Fuzz(searchAll)
+}
+
+// searchAll looks for BTF in data, as a file, in memory and as a stream, and checks
+// what is found, that the three agree, and what it costs.
+func searchAll(t *testing.T, data []byte) {
+	const (
+		maxSize = 4 << 20
+		// What is held, the windows of decompressors, as much garbage, and what a
+		// test has without that.
+		maxHeap = 2*(maxSize+maxWindows) + 64<<20
+	)
+	before := heapTaken()
+	run := func(in *input) ([]Found, error) {
+		s := &search{wants: wants{kernel: true, all: true}}
+		err := s.run(in, maxSize)
+		if s.budget.spent > freeSize+MaxRatio*int64(len(data))+1<<20 {
+			t.Errorf("%d bytes unpacked to %d", len(data), s.budget.spent)
 		}
-		found, err := run(fileInput(readerAt{bytes.NewReader(data)}, int64(len(data))))
-		if err == nil && len(found) == 0 {
-			t.Error("there was nothing to find, and no error")
+		return s.found, err
+	}
+	found, err := run(fileInput(readerAt{bytes.NewReader(data)}, int64(len(data))))
+	if err == nil && len(found) == 0 {
+		t.Error("there was nothing to find, and no error")
+	}
+	for _, hit := range found {
+		if !isRaw(hit.Raw) && len(hit.Raw) > 0 {
+			t.Errorf("got % x..., which is no BTF", hit.Raw[:min(len(hit.Raw), 4)])
 		}
-		for _, hit := range found {
-			if !isRaw(hit.Raw) && len(hit.Raw) > 0 {
-				t.Errorf("got % x..., which is no BTF", hit.Raw[:min(len(hit.Raw), 4)])
-			}
-			if hit.Release != "" && releaseOf(hit.Release) != hit.Release {
-				t.Errorf("got the release %q", hit.Release)
-			}
+		if hit.Release != "" && releaseOf(hit.Release) != hit.Release {
+			t.Errorf("got the release %q", hit.Release)
 		}
-		inMemory, errInMemory := run(fileInput(memory(data), int64(len(data))))
-		if (err == nil) != (errInMemory == nil) || len(found) != len(inMemory) {
-			t.Errorf("a file and memory differ: %v and %v", err, errInMemory)
+	}
+	inMemory, errInMemory := run(fileInput(memory(data), int64(len(data))))
+	if (err == nil) != (errInMemory == nil) || len(found) != len(inMemory) {
+		t.Errorf("a file and memory differ: %v and %v", err, errInMemory)
+	}
+	for i := range min(len(found), len(inMemory)) {
+		if !bytes.Equal(found[i].Raw, inMemory[i].Raw) {
+			t.Error("a file and memory differ in what is found")
 		}
-		for i := range min(len(found), len(inMemory)) {
-			if !bytes.Equal(found[i].Raw, inMemory[i].Raw) {
-				t.Error("a file and memory differ in what is found")
-			}
-		}
-		run(streamInput(bytes.NewReader(data), -1))
-	})
+	}
+	run(streamInput(bytes.NewReader(data), -1))
+	if grown := heapTaken() - before; grown > maxHeap {
+		t.Errorf("%d bytes took %d MiB of memory", len(data), grown>>20)
+	}
+}
+
+// heapTaken is how much memory the system gave for the heap: it does not shrink, so
+// that what it grows by tells the highest need.
+func heapTaken() int64 {
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapSys)
 }
 
 // readerAt hides all other methods of a reader.
