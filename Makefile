@@ -19,7 +19,7 @@ CLANG       ?=
 EACH        ?= 24
 MACHINES    ?= bookworm trixie
 
-.PHONY: help build install uninstall vmlinux.h tools test bare lint cross goldens generate generate-check fuzz bench bench-check bench-core bench-packages bench-verify corpus corpus-verify corpus-packages libbpf-tools libbpf-tools-table versus-bpftool clean
+.PHONY: help build install uninstall vmlinux.h tools test gcc-wall bare lint cross goldens generate generate-check fuzz bench bench-check bench-core bench-packages bench-verify corpus corpus-verify corpus-packages libbpf-tools libbpf-tools-table versus-bpftool clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z.-]*\):.*## /\1	/p' Makefile | expand -t 20
@@ -79,6 +79,9 @@ tools: ## install what the tests need, or say what is missing
 test: tools ## run all tests
 	@echo 'go test -count=1 -timeout 60m ./...'; status=0; go test -count=1 -timeout 60m ./... || status=$$?; \
 		scripts/install-test-tools.sh untested || exit 1; exit $$status
+
+gcc-wall: ## have every gcc compile the header of every kernel and module in goldens/corpus, under every standard
+	go test -count=1 -timeout 60m -run '^TestGCCWarns' ./goldens -every-gcc
 
 bare: ## try the README's two commands on bare Debian machines (MACHINES="bookworm trixie"), as root
 	scripts/bare-machine.sh $(MACHINES)

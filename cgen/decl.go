@@ -61,9 +61,10 @@ func (p *printer) braces(t btfdump.Type) {
 	p.indent--
 	p.line()
 	p.out = append(p.out, '}')
+	p.used.packed = p.used.packed || style.is(packed)
+	p.used.aligned = p.used.aligned || style.is(aligned)
 	switch {
 	case style.is(packed) && style.is(aligned):
-		p.used.packedAligned = true
 		p.text(" __attribute__((packed, aligned(", strconv.Itoa(int(style.align())), ")))")
 	case style.is(packed):
 		p.text(" __attribute__((packed))")
@@ -153,7 +154,7 @@ func (p *printer) member(m btfdump.Place, text string) {
 		p.fail(err)
 		return
 	}
-	if ref == nil || special {
+	if ref == nil || special || m.BitSize != 0 && p.isNarrowEnum(m) {
 		p.memberSpecial(m, name)
 		return
 	}
@@ -187,7 +188,12 @@ func (p *printer) memberSpecial(m btfdump.Place, name string) {
 
 func (p *printer) memberNamed(m btfdump.Place, name string) {
 	p.line()
-	p.declare(m.Type, name)
+	if m.BitSize != 0 && p.isNarrowEnum(m) {
+		p.narrowEnum(m.Type)
+		p.text(" ", name)
+	} else {
+		p.declare(m.Type, name)
+	}
 	p.endMember(m)
 }
 

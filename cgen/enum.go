@@ -3,6 +3,7 @@ package cgen
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"strconv"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -124,6 +125,55 @@ func hasNegative(t btfdump.Type) bool {
 	return false
 }
 
+// enumRange returns the least and the greatest of an enum's values and 0.
+func enumRange(t btfdump.Type) (least int64, most uint64) {
+	for _, e := range t.Enumerators() {
+		if v, negative, _ := enumValue(t, e.Value); negative {
+			least = min(least, int64(v))
+		} else {
+			most = max(most, v)
+		}
+	}
+	return least, most
+}
+
+// isNarrowEnum reports whether a bitfield can't hold all values of the enum that
+// it is of.
+func (p *printer) isNarrowEnum(m btfdump.Place) bool {
+	t := p.view.Type(p.view.Resolve(m.Type))
+	if !t.Kind().IsEnum() || uint32(m.BitSize) >= 8*t.Size() {
+		return false
+	}
+	least, most := enumRange(t)
+	width := max(bits.Len64(most), bits.Len64(uint64(^least))) // ^least of a negative one is -least-1
+	if least >= 0 {
+		width = bits.Len64(most)
+	}
+	if least < 0 || t.Signed() {
+		width++
+	}
+	return width > int(m.BitSize)
+}
+
+// narrowEnum prints the type of such a bitfield.
+func (p *printer) narrowEnum(id btfdump.TypeID) {
+	p.used.narrowEnums = true
+	p.text(macroNarrowEnum, "(")
+	t := p.view.Type(id)
+	for ; !t.Kind().IsEnum(); t = p.view.Type(t.Ref()) {
+		switch t.Kind() {
+		case btfdump.KindConst:
+			p.text("const ")
+		case btfdump.KindVolatile:
+			p.text("volatile ")
+		}
+	}
+	p.scalar(sizedInt(t.Size(), t.Signed()))
+	p.text(", ")
+	p.declare(id, "")
+	p.text(")")
+}
+
 // enumSize gives an enum a size or sign that is not what its values give it:
 // packed does where they need just those bytes, and nothing has to be done where
 // they need 8. Else the type of the values is stated or, for compilers that know
@@ -132,18 +182,8 @@ func hasNegative(t btfdump.Type) bool {
 // stands before the body and returns what comes after it.
 func (p *printer) enumSize(t btfdump.Type) (attribute string) {
 	signed := t.Signed()
-	negative := false
-	var least int64
-	var most uint64
-	for _, e := range t.Enumerators() {
-		v, isNegative, _ := enumValue(t, e.Value)
-		if isNegative {
-			negative = true
-			least = min(least, int64(v))
-		} else {
-			most = max(most, v)
-		}
-	}
+	least, most := enumRange(t)
+	negative := least < 0
 	needs := uint32(1)
 	for ; needs < 8; needs *= 2 {
 		limit := uint64(1) << (8*needs - 1)

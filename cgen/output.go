@@ -75,8 +75,10 @@ func (o *output) note(u *used) {
 	}
 	o.used.addressSpaces = o.used.addressSpaces || u.addressSpaces
 	o.used.enumTypes = o.used.enumTypes || u.enumTypes
+	o.used.narrowEnums = o.used.narrowEnums || u.narrowEnums
 	o.used.padding = o.used.padding || u.padding
-	o.used.packedAligned = o.used.packedAligned || u.packedAligned
+	o.used.packed = o.used.packed || u.packed
+	o.used.aligned = o.used.aligned || u.aligned
 	o.used.pointerInts = o.used.pointerInts || u.pointerInts
 	o.used.int64 = o.used.int64 || u.int64
 	o.used.uint64 = o.used.uint64 || u.uint64
@@ -87,8 +89,10 @@ type used struct {
 	words         wordsCXX
 	addressSpaces bool
 	enumTypes     bool
+	narrowEnums   bool
 	padding       bool
-	packedAligned bool
+	packed        bool // there are records that are
+	aligned       bool
 	pointerInts   bool
 	int64, uint64 bool // the kernel's, which are long long
 }

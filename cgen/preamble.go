@@ -109,9 +109,28 @@ const enumTop = `#if defined(__clang__) || __STDC_VERSION__ >= 202311L
 
 const enumBottom = "#undef " + macroEnumType + "\n#undef " + macroEnumMode + "\n"
 
+// macroNarrowEnum is the type of a bitfield that is narrower than the values of
+// its enum. clang takes it as it is. gcc warns of it, and has no option for that
+// warning which a pragma could turn off (check_bitfield_type_and_width in its
+// c-decl.c): so for gcc the bitfield is of the integer that the enum is kept in.
+// The enum stands behind sizeof, for it may be defined there. Kernels that gcc
+// compiles have no such bitfield.
+const macroNarrowEnum = "__btfgen_narrow_enum"
+
+// narrowEnumTop defines it, where a header has use for it.
+const narrowEnumTop = `#if defined(__GNUC__) && !defined(__clang__) && !defined(__cplusplus)
+#define ` + macroNarrowEnum + `(integer, ...) __typeof__(*(integer *)sizeof(__VA_ARGS__))
+#else
+#define ` + macroNarrowEnum + `(integer, ...) __VA_ARGS__
+#endif
+
+`
+
+const narrowEnumBottom = "#undef " + macroNarrowEnum + "\n"
+
 // packedAlignedTop keeps gcc from warning of members that are aligned to more
 // than the packed record that they stand in: that is where the kernel has them.
-// clang has no such warning.
+// Either record may be the one that is said to be aligned. clang has no such warning.
 const packedAlignedTop = `#if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpacked-not-aligned"
@@ -166,7 +185,7 @@ func (p *Plan) finish(o *output) []byte {
 	}
 	top.WriteString(guardTop + coRETop + kernelMacros)
 	bottom := o.used.words.undefine()
-	if o.used.packedAligned {
+	if o.used.packed && o.used.aligned {
 		top.WriteString(packedAlignedTop)
 		bottom += packedAlignedBottom
 	}
@@ -192,6 +211,10 @@ func (p *Plan) finish(o *output) []byte {
 	if o.used.enumTypes {
 		top.WriteString(enumTop)
 		bottom += enumBottom
+	}
+	if o.used.narrowEnums {
+		top.WriteString(narrowEnumTop)
+		bottom += narrowEnumBottom
 	}
 	top.WriteString(o.used.words.define())
 	text := append(o.text, bottom+guardBottom...)

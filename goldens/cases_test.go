@@ -293,4 +293,20 @@ var goldenCases = []goldenCase{
 		inner := b.Union("", 8, at("x", i.i32, 0), at("", p, 0))
 		b.Struct("holder", 12, at("c", i.i32, 0), at("inner", inner, 4))
 	}},
+	// gcc warns of bitfields that can't hold their enum's values.
+	{name: "23_narrow_enum_bitfields", build: func(b *btftest.Builder) {
+		named := b.Enum("three_bits", 4, btftest.Val("SEVEN", 7))
+		signed := b.SignedEnum("signed_bits", 4, btftest.Val("LEAST", 0xfffffff8), btftest.Val("MOST", 7))
+		byted := b.Enum("byte", 1, btftest.Val("BYTE", 200))
+		wide := b.Enum64("wide", 8, btftest.Val("WIDE", 1<<40))
+		anonymous := b.Enum("", 4, btftest.Val("EIGHT", 8), btftest.Val("NINE", 9))
+		b.Struct("narrow", 16, btftest.Bitfield("a", named, 0, 2), btftest.Bitfield("a3", named, 2, 3), btftest.Bitfield("b", b.Const(b.Typedef("named_t", b.Volatile(named))), 5, 1),
+			btftest.Bitfield("c", signed, 6, 3), btftest.Bitfield("c4", signed, 9, 4), btftest.Bitfield("d", byted, 16, 7), btftest.Bitfield("e", anonymous, 24, 3), btftest.Bitfield("w", wide, 64, 40))
+	}, main: "int f(struct narrow *n) { n->a = n->a3; return n->b + (n->e == NINE) + n->c; }\n"},
+	// So it does of a member that is aligned to more than the packed record around it.
+	{name: "24_aligned_in_packed", build: func(b *btftest.Builder) {
+		i := addInts(b)
+		inner := b.Union("inner", 8, at("a", i.i32, 0))
+		b.Struct("around", 9, at("c", i.char, 0), at("inner", inner, 1))
+	}},
 }

@@ -25,7 +25,7 @@ tools='
     bash                            bash       bash                  bash       bash
     make                            make       make                  make       make
     bpf-gcc,bpf-unknown-none-gcc    gcc-bpf    gcc-bpf-unknown-none  -          -
-    cc,gcc,clang                    gcc        gcc                   gcc        gcc
+    gcc                             gcc        gcc                   gcc        gcc
     /usr/include/stdio.h            libc6-dev  glibc-devel           glibc      musl-dev
     /usr/include/bpf/bpf_helpers.h  libbpf-dev libbpf-devel          libbpf     libbpf-dev
     /usr/include/*-linux-musl/stdint.h,/usr/*-linux-musl/include/stdint.h,/usr/lib/musl/include/stdint.h \

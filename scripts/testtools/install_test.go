@@ -11,7 +11,7 @@ import (
 )
 
 // everything is what the script looks for, but for the compilers of BPF.
-const everything = "make cc bpftool objcopy gzip bzip2 xz zstd lz4 lzop cpio tar zsh fish apt-get dpkg-deb gpg gpg-agent flock find mandoc groff"
+const everything = "make gcc bpftool objcopy gzip bzip2 xz zstd lz4 lzop cpio tar zsh fish apt-get dpkg-deb gpg gpg-agent flock find mandoc groff"
 
 // A machine is what the script finds.
 type machine struct {
