@@ -115,6 +115,8 @@ fetch_libbpf() {
 
 # fetch_selftests: the kernel's own tests and examples, of the source packages that
 # the suites have, each version once. Some 500 of those programs are for vmlinux.h.
+# tools/sched_ext came with 6.12: its pattern also fits tools/scripts, which every
+# kernel has, for tar fails on one that fits nothing.
 fetch_selftests() {
 	local each package version from=()
 	mkdir -p "$tools/selftests.new"
@@ -130,7 +132,7 @@ fetch_selftests() {
 		mkdir -p "$tools/selftests.new/$version"
 		dpkg-deb --fsys-tarfile "$tools"/package.new/*.deb | tar -xO --wildcards './usr/src/linux-source-*.tar.xz' |
 			tar -xJ -C "$tools/selftests.new/$version" --strip-components=1 --wildcards \
-				'*/tools/testing/selftests/bpf/*' '*/tools/sched_ext/*' '*/tools/include/*' '*/samples/bpf/*'
+				'*/tools/testing/selftests/bpf/*' '*/tools/sc*/*' '*/tools/include/*' '*/samples/bpf/*'
 		from+=("$(basename "$tools"/package.new/*.deb), $each")
 	done
 	[ ${#from[@]} -gt 0 ] || fail "no suite has the kernel's source, package linux-source"
