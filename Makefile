@@ -77,7 +77,8 @@ tools: ## install what the tests need, or say what is missing
 # A result that Go keeps says nothing of a compiler that came since. The time limit
 # is for a package that hangs, on a machine that has other work as well.
 test: tools ## run all tests
-	@echo 'go test -count=1 -timeout 60m ./...'; status=0; go test -count=1 -timeout 60m ./... || status=$$?; \
+	@echo 'go test -count=1 -timeout 60m ./...'; status=0; \
+		go run ./scripts/testrun -count=1 -timeout 60m ./... || status=$$?; \
 		scripts/install-test-tools.sh untested || exit 1; exit $$status
 
 gcc-wall: ## have every gcc compile the header of every kernel and module in goldens/corpus, under every standard

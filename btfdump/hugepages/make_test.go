@@ -62,7 +62,7 @@ func TestMemoryIsUsedAgain(t *testing.T) {
 // The memory that is asked for is what Linux says is to have huge pages.
 func TestAdviceIsTaken(t *testing.T) {
 	if _, err := os.Stat("/sys/kernel/mm/transparent_hugepage"); err != nil {
-		t.Skip("this system has no transparent huge pages:", err)
+		t.Skip("the running kernel has no transparent huge pages:", err)
 	}
 	table := hugepages.Make[byte](16 << 20)
 	start := uintptr(unsafe.Pointer(&table[0]))

@@ -99,12 +99,24 @@ func TestScripts(t *testing.T) {
 			if name != "running-btf" {
 				return false, fmt.Errorf("there is no condition %q", name)
 			}
-			_, err := os.Stat("/sys/kernel/btf/vmlinux")
-			return err == nil, nil
+			return runningBTF() == nil, nil
 		},
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 	})
+}
+
+func runningBTF() error {
+	_, err := os.Stat("/sys/kernel/btf/vmlinux")
+	return err
+}
+
+// Where there is no running kernel with BTF, scripts leave out what is about it.
+// That is told as of a test that is skipped.
+func TestRunningKernelIsInScripts(t *testing.T) {
+	if err := runningBTF(); err != nil {
+		t.Skipf("there is no BTF of a running kernel: %v", err)
+	}
 }
 
 // testKernel returns a kernel's BTF and that of two modules.
