@@ -3,8 +3,9 @@ package goldens_test
 import (
 	"debug/elf"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"runtime"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -34,26 +35,15 @@ _Static_assert(__builtin_types_compatible_p(int64_t, s64), "int64_t"); _Static_a
 // The standard headers of compilers and C libraries may come before a kernel's
 // header and behind it.
 func TestStandardHeadersBeforeAndAfter(t *testing.T) {
-	muslHeaders := func() string {
-		// Debian's place, Fedora's, Arch's.
-		for _, pattern := range []string{"/usr/include/*-linux-musl", "/usr/*-linux-musl/include", "/usr/lib/musl/include"} {
-			if dirs, err := filepath.Glob(pattern); err == nil && len(dirs) > 0 {
-				return dirs[0]
-			}
+	libraries := [][]string{{"-ffreestanding"}}
+	for _, library := range [][]string{glibc(t), musl(t)} {
+		if library != nil {
+			libraries = append(libraries, library)
 		}
-		t.Fatal("musl's headers are missing: install them (Debian: apt install musl-dev)")
-		return ""
-	}()
-	// glibc's headers are for the machine that they are on, and ask which it is.
-	glibc := map[string][]string{
-		"amd64": {"-isystem", "/usr/include/x86_64-linux-gnu", "-D__x86_64__"},
-		"arm64": {"-isystem", "/usr/include/aarch64-linux-gnu", "-D__aarch64__"},
-	}[runtime.GOARCH]
-	if glibc == nil {
-		t.Fatalf("where glibc keeps its headers on %s is not known to this test", runtime.GOARCH)
 	}
-	if _, err := os.Stat(filepath.Join(glibc[1], "bits/wordsize.h")); err != nil {
-		t.Fatalf("glibc's headers are missing: install them (Debian: apt install libc6-dev): %v", err)
+	// Each distribution has one of the two, or both.
+	if len(libraries) == 1 {
+		t.Fatal("the headers of a C library are missing: install them (Debian: apt install libc6-dev musl-dev)")
 	}
 	for _, k := range btftest.Kernels {
 		if k.Base != "" || k.Name == "btf_testmod.distilled-base" {
@@ -63,9 +53,9 @@ func TestStandardHeadersBeforeAndAfter(t *testing.T) {
 			t.Parallel()
 			v := corpusView(t, k)
 			_, text := header(t, v, cgen.Options{Kfuncs: true})
-			libraries := [][]string{{"-ffreestanding"}}
-			if k.Name == "amd64-7.2-cloud" { // one kernel's names do for what libraries call things
-				libraries = append(libraries, glibc, []string{"-nostdlibinc", "-isystem", muslHeaders})
+			libraries := libraries
+			if k.Name != "amd64-7.2-cloud" { // one kernel's names do for what libraries call things
+				libraries = libraries[:1]
 			}
 			for _, c := range clangtest.Compilers(t) {
 				stds := c.Standards()
@@ -79,6 +69,93 @@ func TestStandardHeadersBeforeAndAfter(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Not every distribution has both C libraries.
+func TestStandardHeadersOfBothLibraries(t *testing.T) {
+	if glibc(t) == nil {
+		t.Skip("there is no glibc, whose stdint.h may come before a header and behind it")
+	}
+	if musl(t) == nil {
+		t.Skip("there is no musl, whose stdint.h may come before a header and behind it (Debian: apt install musl-dev)")
+	}
+}
+
+// searched returns the directories in which this machine's compiler looks for
+// headers. Distributions keep those of the C library and the kernel in one, or,
+// as Debian, those for an architecture in a directory of their own.
+func searched(t *testing.T) []string {
+	t.Helper()
+	compiler := hostGCCs(t)[0].name
+	cmd := exec.Command(compiler, "-E", "-v", "-x", "c", os.DevNull)
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	said, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", cmd, err, said)
+	}
+	_, list, _ := strings.Cut(string(said), "#include <...> search starts here:\n")
+	list, _, ok := strings.Cut(list, "End of search list.")
+	if !ok {
+		t.Fatalf("%s names no directories:\n%s", cmd, said)
+	}
+	var dirs []string
+	for _, line := range strings.Split(list, "\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			dirs = append(dirs, line)
+		}
+	}
+	return dirs
+}
+
+// holder returns the first of directories that has a file, "" if none has.
+func holder(dirs []string, file string) string {
+	for _, dir := range dirs {
+		if _, err := os.Stat(filepath.Join(dir, file)); err == nil {
+			return dir
+		}
+	}
+	return ""
+}
+
+// machineMacros are what glibc's headers ask which machine they are for, and what
+// compilers for BPF do not say.
+var machineMacros = regexp.MustCompile(`(?m)^#define (__x86_64__|__aarch64__|__s390x__|__powerpc64__|__riscv|__riscv_xlen|__loongarch__|__loongarch_grlen) (\w+)$`)
+
+// glibc returns flags with which clang finds the machine's glibc, nil if it has none.
+func glibc(t *testing.T) []string {
+	t.Helper()
+	dir := holder(searched(t), "bits/wordsize.h") // which other libraries don't have
+	if dir == "" {
+		return nil
+	}
+	flags := []string{"-idirafter", dir}
+	out, err := exec.Command(hostGCCs(t)[0].name, "-dM", "-E", "-x", "c", os.DevNull).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range machineMacros.FindAllStringSubmatch(string(out), -1) {
+		flags = append(flags, "-D"+m[1]+"="+m[2])
+	}
+	return flags
+}
+
+// musl returns flags with which clang finds musl, nil if it is not there: the
+// machine's C library, or one beside it, in the places of Debian, Fedora and Arch.
+func musl(t *testing.T) []string {
+	t.Helper()
+	dirs := searched(t)
+	for _, pattern := range []string{"/usr/include/*-linux-musl", "/usr/*-linux-musl/include", "/usr/lib/musl/include"} {
+		more, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dirs = append(dirs, more...)
+	}
+	dir := holder(dirs, "bits/alltypes.h") // which other libraries don't have
+	if dir == "" {
+		return nil
+	}
+	return []string{"-nostdlibinc", "-isystem", dir}
 }
 
 // Where the stdint.h before the header has pointers of 4 bytes, one error says so.
@@ -173,9 +250,9 @@ func TestLibbpfHeaders(t *testing.T) {
 	}
 	// libbpf's usdt.bpf.h includes linux/errno.h, whose asm/errno.h Debian keeps
 	// in the folder of the machine's architecture.
-	asm, err := filepath.Glob("/usr/include/*-linux-gnu*")
-	if err != nil || len(asm) == 0 {
-		t.Fatalf("no folder with asm/errno.h: install it (Debian: apt install linux-libc-dev): %v", err)
+	asm := holder(searched(t), "asm/errno.h")
+	if asm == "" {
+		t.Fatal("there is no asm/errno.h: install it (Debian: apt install linux-libc-dev)")
 	}
 	for name, arch := range map[string]string{
 		"amd64-7.2-cloud": "x86", "x86_64-layout-section": "x86", "arm64-6.1-cloud": "arm64", "s390x-6.12": "s390", "armhf-6.1": "arm",
@@ -187,7 +264,7 @@ func TestLibbpfHeaders(t *testing.T) {
 			for _, c := range clangtest.Compilers(t) {
 				stds := c.Standards()
 				for _, std := range []string{stds[0], stds[len(stds)-1]} {
-					args := []string{"-target", target(v), "-std=" + std, "-D__TARGET_ARCH_" + arch, "-O2", "-g", "-idirafter", asm[0]}
+					args := []string{"-target", target(v), "-std=" + std, "-D__TARGET_ARCH_" + arch, "-O2", "-g", "-idirafter", asm}
 					if v.PointerSize() == 4 {
 						// libbpf's macros cast registers, which have 32 bits here, to pointers.
 						args = append(args, "-Wno-int-to-void-pointer-cast", "-Wno-int-to-pointer-cast")
