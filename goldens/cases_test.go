@@ -302,7 +302,8 @@ var goldenCases = []goldenCase{
 		anonymous := b.Enum("", 4, btftest.Val("EIGHT", 8), btftest.Val("NINE", 9))
 		b.Struct("narrow", 16, btftest.Bitfield("a", named, 0, 2), btftest.Bitfield("a3", named, 2, 3), btftest.Bitfield("b", b.Const(b.Typedef("named_t", b.Volatile(named))), 5, 1),
 			btftest.Bitfield("c", signed, 6, 3), btftest.Bitfield("c4", signed, 9, 4), btftest.Bitfield("d", byted, 16, 7), btftest.Bitfield("e", anonymous, 24, 3), btftest.Bitfield("w", wide, 64, 40))
-	}, main: "int f(struct narrow *n) { n->a = n->a3; return n->b + (n->e == NINE) + n->c; }\n"},
+	}, main: "_Static_assert(sizeof(struct narrow) == 16, \"narrow\");\n" +
+		"int f(struct narrow *n) { n->a = n->a3; return n->b + (n->e == NINE) + n->c; }\n"},
 	// So it does of a member that is aligned to more than the packed record around it.
 	{name: "24_aligned_in_packed", build: func(b *btftest.Builder) {
 		i := addInts(b)
