@@ -151,17 +151,17 @@ var liveCases = []liveCase{
 // must load there, and what is said to fail must not.
 func TestLiveKernel(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("this user may load no BPF programs: that takes root")
+		t.Skip("the running kernel lets this user load no BPF programs: that takes root")
 	}
 	k, err := source.Open("", nil, source.Options{})
 	if err != nil {
-		t.Skipf("there is no BTF of a running kernel: %v", err)
+		t.Skipf("the running kernel shows no BTF: %v", err)
 	}
 	if err := rlimit.RemoveMemlock(); err != nil {
-		t.Skipf("this user may load no BPF programs: %v", err)
+		t.Skipf("the running kernel lets this user load no BPF programs: %v", err)
 	}
 	if trial, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.Kprobe, License: "GPL", Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()}}); err != nil {
-		t.Skipf("this user may load no BPF programs: %v", err)
+		t.Skipf("the running kernel lets this user load no BPF programs: %v", err)
 	} else {
 		trial.Close()
 	}

@@ -41,7 +41,7 @@ SEC("socket") int fails_wrong_guard(void *ctx) { if (exists(TASK()->pid)) return
 func TestPatchOnRunningKernel(t *testing.T) {
 	raw, err := os.ReadFile("/sys/kernel/btf/vmlinux")
 	if err != nil {
-		t.Skipf("there is no BTF of a running kernel: %v", err)
+		t.Skipf("the running kernel shows no BTF: %v", err)
 	}
 	view, err := btfdump.New(raw)
 	if err != nil {
@@ -66,7 +66,7 @@ func TestPatchOnRunningKernel(t *testing.T) {
 	o := compile(t, clangtest.Newest(t), "bpf", liveProgram)
 	results := core.NewTarget(view).Relocate(o)
 	if err := loads([]core.Instruction{{Opcode: 0xb7}, {Opcode: 0x95}}, o); err != nil { // r0 = 0; exit
-		t.Skipf("this user may load no BPF programs: %v", err)
+		t.Skipf("the running kernel lets this user load no BPF programs: %v", err)
 	}
 	if len(o.Functions) != 9 {
 		t.Fatalf("the object has %d programs, want 9", len(o.Functions))

@@ -32,11 +32,11 @@ func TestRingBuffer(t *testing.T) {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	if err := rlimit.RemoveMemlock(); err != nil {
-		t.Skipf("this user may load no BPF programs: %v", err)
+		t.Skipf("the running kernel lets this user load no BPF programs: %v", err)
 	}
 	collection, err := ebpf.LoadCollection(object)
 	if errors.Is(err, os.ErrPermission) || errors.Is(err, ebpf.ErrNotSupported) {
-		t.Skipf("this user may load no BPF programs: %v", err)
+		t.Skipf("the running kernel lets this user load no BPF programs: %v", err)
 	}
 	if err != nil {
 		t.Fatal(err)

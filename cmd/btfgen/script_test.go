@@ -115,7 +115,7 @@ func runningBTF() error {
 // That is told as of a test that is skipped.
 func TestRunningKernelIsInScripts(t *testing.T) {
 	if err := runningBTF(); err != nil {
-		t.Skipf("there is no BTF of a running kernel: %v", err)
+		t.Skipf("the running kernel shows no BTF: %v", err)
 	}
 }
 
