@@ -13,21 +13,25 @@ func (p *printer) record(t btfdump.Type) {
 	p.text(tagKeyword(t), " ", p.name(t.ID()), " ")
 	p.members.reset()
 	p.braces(t)
+	p.shadows.forget(0)
 	p.text(" " + macroCoRE + ";\n\n")
 }
 
 // body prints an anonymous record in the place where it is used.
 func (p *printer) body(t btfdump.Type) {
 	p.bodies++
+	p.used.gccWarns = p.used.gccWarns || p.prototypes > 0
 	p.text(tagKeyword(t), " ")
 	if p.indent == 0 { // of a typedef: clang hands the attribute down, but not up
 		p.members.reset()
 		p.braces(t)
+		p.shadows.forget(0)
 		p.text(" " + macroCoRE)
 		return
 	}
 	// Its members have a name space of their own.
-	outer := p.members
+	outer, unnamed, shadows := p.members, p.shadows.unnamed, len(p.shadows.names)
+	p.shadows.unnamed = 0
 	p.members = memberSet{}
 	if n := len(p.spare); n > 0 {
 		p.members, p.spare = p.spare[n-1], p.spare[:n-1]
@@ -35,6 +39,8 @@ func (p *printer) body(t btfdump.Type) {
 	}
 	p.braces(t)
 	p.members, p.spare = outer, append(p.spare, p.members)
+	p.shadows.forget(shadows)
+	p.shadows.unnamed = unnamed
 }
 
 // braces prints the members of a record and its attributes.
@@ -134,7 +140,7 @@ func (p *printer) member(m btfdump.Place, text string) {
 	for ; at < p.indent; at++ {
 		line[at] = '\t'
 	}
-	ref := p.refs.find(m.Type)
+	ref := p.reference(m.Type)
 	if ref != nil {
 		*(*[referenceText]byte)(line[at:]) = ref.text // all of it: that is no call
 		at += int(ref.before)
@@ -154,6 +160,7 @@ func (p *printer) member(m btfdump.Place, text string) {
 		p.fail(err)
 		return
 	}
+	p.shadows.note(p.naming, name, h)
 	if ref == nil || special || m.BitSize != 0 && p.isNarrowEnum(m) {
 		p.memberSpecial(m, name)
 		return
@@ -177,6 +184,10 @@ func nameIn(text string) string {
 func (p *printer) memberSpecial(m btfdump.Place, name string) {
 	if !isKeywordC23(name) {
 		p.memberNamed(m, p.note(name))
+		return
+	}
+	if err := p.members.add(name+"_", hashOf(name+"_")); err != nil {
+		p.fail(err)
 		return
 	}
 	p.text("#if defined(", name, ") || ", hasKeywordsC23, "\n")
@@ -223,7 +234,11 @@ func (p *printer) unnamed(id btfdump.TypeID) {
 		}
 	}
 	p.text(tagKeyword(record), " ")
+	shadows := len(p.shadows.names)
+	p.shadows.unnamed++
 	p.braces(record)
+	p.shadows.unnamed--
+	p.shadows.hide(shadows)
 	p.text(";\n")
 	p.checkSize()
 }
@@ -236,6 +251,10 @@ func (p *printer) tail(t btfdump.Type, c *btfdump.Cursor, style recordStyle) {
 		return
 	}
 	oneBitfield := size <= 8 && size&(size-1) == 0 && (p.unit == 0 || size*8 <= p.unit)
+	if start := alignUp(c.Bit(), 8); start >= maxFar && size*8-start > maxPadding && t.Kind() == btfdump.KindStruct && hasBitfield(t) {
+		p.fail(errFarBitfield) // the padding, which is a member
+		return
+	}
 	if t.Kind() == btfdump.KindStruct || oneBitfield && t.NumMembers() == 0 {
 		p.padding(c.Bit(), size*8)
 		return
@@ -266,8 +285,13 @@ func (p *printer) padding(from, to uint64) {
 		if start != from {
 			p.padding(from, start)
 		}
+		name := "__padding_" + strconv.FormatUint(start/8, 10)
+		if err := p.members.add(name, hashOf(name)); err != nil {
+			p.fail(err)
+			return
+		}
 		p.line()
-		p.text("unsigned char __padding_", strconv.FormatUint(start/8, 10), "[", strconv.FormatUint((to-start)/8, 10), "];\n")
+		p.text("unsigned char ", name, "[", strconv.FormatUint((to-start)/8, 10), "];\n")
 		from = to - to%8
 	}
 	for from < to {

@@ -38,7 +38,7 @@ type base struct {
 // but written from the base type inwards, so the layers are collected first:
 // deep chains need no recursion.
 func (p *printer) declare(id btfdump.TypeID, name string) {
-	if ref := p.refs.find(id); ref != nil && ref.isFor(name) {
+	if ref := p.reference(id); ref != nil && ref.isFor(name) {
 		p.out = ref.append(p.out, name)
 		return
 	}
@@ -47,6 +47,15 @@ func (p *printer) declare(id btfdump.TypeID, name string) {
 	if name != "" && p.bodies == bodies && p.err == nil {
 		p.refs.note(id, p.out[start:], nameAt-start, len(name))
 	}
+}
+
+// reference returns how a type has been written before, nil if that is not known,
+// or may not do here.
+func (p *printer) reference(id btfdump.TypeID) *reference {
+	if p.shadows.hiding > 0 {
+		return nil
+	}
+	return p.refs.find(id)
 }
 
 // declareAnew is declare for types of which it is not known how they are
@@ -178,11 +187,18 @@ func (p *printer) base(b base) {
 	case btfdump.KindVoid:
 		p.text("void")
 	case btfdump.KindInt:
+		if t.Size() == 16 && p.target.PointerSize == 4 {
+			p.fail(errInt128)
+		}
 		p.scalar(intSpelling(t))
 	case btfdump.KindFloat:
 		p.scalar(floatSpelling(t))
 	case btfdump.KindTypedef:
-		p.text(p.name(b.id))
+		name := p.name(b.id)
+		if p.shadows.hiding > 0 && p.shadows.hides(name) {
+			p.fail(errHidden)
+		}
+		p.text(name)
 	case btfdump.KindStruct, btfdump.KindUnion:
 		if !t.HasName() {
 			p.body(t)
@@ -209,7 +225,10 @@ func (p *printer) base(b base) {
 	}
 }
 
-var errNoScalar = errors.New("it uses a number of a size that C has no type for")
+var (
+	errNoScalar = errors.New("it uses a number of a size that C has no type for")
+	errInt128   = errors.New("it uses a number of 16 bytes, which 32-bit kernels can't have: their compilers have none")
+)
 
 func (p *printer) scalar(spelling string) {
 	if spelling == "" {
@@ -276,6 +295,8 @@ func isAddressSpace(s string) bool {
 // params prints the parameters of a function. Names are kept where they can't
 // break anything: those of function pointers are always empty in BTF.
 func (p *printer) params(t btfdump.Type) {
+	p.prototypes++
+	defer func() { p.prototypes-- }()
 	p.out = append(p.out, '(')
 	n := t.NumParams()
 	if n == 0 {

@@ -53,8 +53,6 @@ func (p *printer) anonymousEnum(t btfdump.Type) bool {
 		p.text("enum ", p.name(t.ID()))
 	case ok:
 		p.text("enum ", hoisted)
-	case t.NumEnumerators() == 0:
-		p.scalar(sizedInt(t.Size(), t.Signed()))
 	default:
 		p.enumBody(t, "")
 		return true

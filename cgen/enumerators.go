@@ -22,15 +22,18 @@ func (n *naming) claimEnumerators() *claims {
 	c := newClaims(n.view, count+len(n.all.typedefs)+len(kfuncs)+len(keywords)+len(keywordsC23)+len(builtinNames))
 	for _, words := range [][]string{keywords, keywordsC23, builtinNames} {
 		for _, word := range words {
-			c.own(word)
+			c.own(word, hashOf(word))
 		}
 	}
 	for _, id := range n.all.typedefs {
-		c.own(n.view.Type(id).Name())
+		name := n.view.Type(id).Name()
+		h := hashOf(name)
+		c.own(name, h)
+		c.typedefs.add(h)
 	}
 	c.kfuncs = kfuncs
 	for _, k := range kfuncs {
-		c.own(k.name)
+		c.own(k.name, hashOf(k.name))
 		if isSuffixed(k.name) {
 			c.suffixed[k.name] = true
 		}
@@ -166,6 +169,7 @@ type claims struct {
 	boolEnum btfdump.TypeID                    // see naming
 	kfuncs   []kfunc                           // see naming
 	suffixed map[string]bool                   // names that end in ___N
+	typedefs nameFilter                        // see naming
 	err      error
 }
 
@@ -211,8 +215,8 @@ func (c *claims) nameOf(s *claim) string {
 }
 
 // own reserves a name.
-func (c *claims) own(name string) {
-	if s := c.find(name, hashOf(name)); s.name == 0 {
+func (c *claims) own(name string, h hash) {
+	if s := c.find(name, h); s.name == 0 {
 		c.names = append(c.names, name)
 		s.name = uint32(len(c.names))
 	}

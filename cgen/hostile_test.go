@@ -55,7 +55,7 @@ var hostile = []struct {
 		p := b.Ptr(proto)
 		b.At(proto).FuncProto(p)
 		b.Typedef("callback", p)
-	}, "callback", "repeat each other so often"},
+	}, "callback", "more than 120 deep"},
 	{"a member that is void", func(b *btftest.Builder) {
 		b.Struct("s", 8, btftest.Field("a", b.Int("int", 4, btftest.Signed), 0), btftest.Field("c", btftest.Void, 32))
 	}, "s", "member or array element that is void"},

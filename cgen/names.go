@@ -36,6 +36,7 @@ type naming struct {
 	suffix   [2]map[string]int  // the last N given to a name, by space
 	room     int                // bytes that names with suffixes may still have
 	kfuncs   []kfunc            // sorted by name
+	typedefs *nameFilter        // their names
 }
 
 type enumeratorID struct {
@@ -87,6 +88,7 @@ func newNaming(v *btfdump.View) (*naming, error) {
 		return nil, err
 	}
 	n.kfuncs = enumerators.kfuncs
+	n.typedefs = &enumerators.typedefs
 	n.suffixed = n.all.suffixed
 	maps.Copy(n.suffixed[ordinarySpace], enumerators.suffixed)
 	for _, g := range groups {
@@ -265,7 +267,7 @@ func (n *naming) name(id btfdump.TypeID) string {
 	return n.view.Type(id).Name()
 }
 
-// tagFor makes a tag for an anonymous enum that several declarations use. CO-RE
+// tagFor makes a tag for an anonymous enum that is not printed where it is used. CO-RE
 // takes an enum with a name for one without (bpf_core_fields_are_compat).
 func (n *naming) tagFor(t btfdump.Type) string {
 	if t.ID() == n.boolEnum {
@@ -274,6 +276,9 @@ func (n *naming) tagFor(t btfdump.Type) string {
 		}
 		n.renamedEnum[t.ID()] = true
 		n.boolEnum = 0 // an ordinary enum from here on
+	}
+	if t.NumEnumerators() == 0 {
+		return n.free(tagSpace, "anon_enum")
 	}
 	return n.free(tagSpace, "anon_enum_"+t.Enumerator(0).Name)
 }

@@ -148,7 +148,7 @@ func (o *orderer) open(id btfdump.TypeID) error {
 	var err error
 	switch k := t.Kind(); {
 	case k.IsRecord():
-		err = o.members(t, 0)
+		err = o.members(t, use{})
 	case k == btfdump.KindTypedef:
 		err = o.walk(t.Ref(), use{})
 	case k == btfdump.KindFunc:
@@ -183,8 +183,14 @@ func (o *orderer) close(f frame) {
 	}
 }
 
-// maxArray is the size in bytes from which on compilers refuse an array.
-const maxArray = 1 << 61
+// maxArray returns the size in bytes from which on compilers refuse an array: that
+// for BPF, and that by which the header of a 32-bit kernel is verified.
+func maxArray(v *btfdump.View) uint64 {
+	if v.PointerSize() == 4 {
+		return 1 << 32
+	}
+	return 1 << 61
+}
 
 // use says where in a declaration an expression stands.
 type use struct {
@@ -198,7 +204,7 @@ var (
 	errReturnsNoObject   = errors.New("function that returns an array or a function")
 	errVoidParam         = errors.New("function with a parameter that is void")
 	errVoidValue         = errors.New("member or array element that is void, as rustc's char is")
-	errArrayTooLarge     = errors.New("array of 2^61 bytes or more")
+	errArrayTooLarge     = errors.New("array of 2^61 bytes or more, or 2^32 in a 32-bit kernel")
 	errNoName            = errors.New("typedef or forward declaration without a name")
 	errIncompleteElement = errors.New("array of a record that is only declared")
 )
@@ -232,6 +238,8 @@ func (o *orderer) walkAnew(id btfdump.TypeID, u use) error {
 	if u.depth > maxNesting {
 		return errNesting
 	}
+	pointed := false // the declarator ends in a pointer, which takes parentheses
+	parens := 0
 	for {
 		if o.budget--; o.budget < 0 {
 			return errTooMuch
@@ -241,16 +249,22 @@ func (o *orderer) walkAnew(id btfdump.TypeID, u use) error {
 		if u.complete && o.view.Resolve(id) == 0 {
 			return errVoidValue
 		}
+		if k := t.Kind(); pointed && (k == btfdump.KindArray || k == btfdump.KindFuncProto) {
+			if parens++; u.depth+parens > maxNesting {
+				return errNesting
+			}
+			pointed = false
+		}
 		switch t.Kind() {
 		case btfdump.KindVoid, btfdump.KindInt, btfdump.KindFloat:
 			return nil
 		case btfdump.KindPtr:
-			u.complete = false
+			u.complete, pointed = false, true
 			id = t.Ref()
 		case btfdump.KindConst, btfdump.KindVolatile, btfdump.KindRestrict, btfdump.KindTypeTag:
 			id = t.Ref()
 		case btfdump.KindArray:
-			if o.view.SizeOf(id) >= maxArray {
+			if o.view.SizeOf(id) >= maxArray(o.view) {
 				return errArrayTooLarge
 			}
 			u.complete = true // even behind a pointer
@@ -267,7 +281,8 @@ func (o *orderer) walkAnew(id btfdump.TypeID, u use) error {
 		case btfdump.KindStruct, btfdump.KindUnion:
 			if !t.HasName() {
 				o.bodies++
-				return o.members(t, u.depth+1)
+				u.depth++
+				return o.members(t, u)
 			}
 			if u.complete {
 				o.need(id)
@@ -286,8 +301,14 @@ func (o *orderer) walkAnew(id btfdump.TypeID, u use) error {
 			return nil
 		case btfdump.KindEnum, btfdump.KindEnum64:
 			if !t.HasName() {
+				if t.IsForward() {
+					return errNoName
+				}
 				o.bodies++
 				o.uses[id]++
+				if u.inPrototype { // whose scope it would be confined to
+					o.uses[id]++
+				}
 			}
 			return nil
 		case btfdump.KindFuncProto:
@@ -295,12 +316,16 @@ func (o *orderer) walkAnew(id btfdump.TypeID, u use) error {
 				return errArrayOfFunctions
 			}
 			o.bodies++
+			outside := 0 // parentheses that are around the parameters
+			if t.NumParams() > 0 {
+				outside = o.parens(t.Ref())
+			}
 			for i := range t.NumParams() {
 				param := t.Param(i).Type
 				if (param != 0 || i+1 < t.NumParams()) && o.view.Resolve(param) == 0 {
 					return errVoidParam
 				}
-				if err := o.walk(param, use{inPrototype: true, depth: u.depth + 1}); err != nil {
+				if err := o.walk(param, use{inPrototype: true, depth: u.depth + 1 + outside}); err != nil {
 					return err
 				}
 			}
@@ -315,11 +340,35 @@ func (o *orderer) walkAnew(id btfdump.TypeID, u use) error {
 	}
 }
 
+// parens returns how many pairs of parentheses a type puts around a declarator, up
+// to one more than there may be.
+func (o *orderer) parens(id btfdump.TypeID) (n int) {
+	for pointed := false; n <= maxNesting; {
+		t := o.view.Type(id)
+		switch k := t.Kind(); {
+		case k == btfdump.KindPtr:
+			pointed = true
+		case k == btfdump.KindFuncProto && !pointed:
+			return n // C has no function that returns one
+		case k == btfdump.KindArray, k == btfdump.KindFuncProto:
+			if pointed {
+				n++
+			}
+			pointed = false
+		case k.IsModifier() && k != btfdump.KindTypedef:
+		default:
+			return n
+		}
+		id = t.Ref()
+	}
+	return n
+}
+
 var errUnknownKind = errors.New("it refers to a type of a kind that this version of btfgen does not know")
 
 // members walks the members of a record whose body is printed.
-func (o *orderer) members(t btfdump.Type, depth int) error {
-	if depth > maxNesting {
+func (o *orderer) members(t btfdump.Type, u use) error {
+	if u.depth > maxNesting {
 		return errNesting
 	}
 	var err error
@@ -332,11 +381,11 @@ func (o *orderer) members(t btfdump.Type, depth int) error {
 			err = errTooMuch
 		} else if named {
 			if !o.known[1].Has(m.Type) {
-				err = o.walk(m.Type, use{complete: true, depth: depth})
+				err = o.walk(m.Type, use{complete: true, inPrototype: u.inPrototype, depth: u.depth})
 			}
 		} else if inner := o.view.Type(o.view.Resolve(m.Type)); inner.Kind().IsRecord() {
 			// printed as a body even if it has a name; see printer.unnamed
-			err = o.members(inner, depth+1)
+			err = o.members(inner, use{inPrototype: u.inPrototype, depth: u.depth + 1})
 		}
 		if err != nil {
 			break
@@ -374,8 +423,9 @@ func (o *orderer) mention(id btfdump.TypeID, u use) {
 
 // enums returns the declarations of enums: the named ones by name, then the
 // anonymous ones by their first enumerator. Anonymous enums that only one
-// declaration uses are printed there; those that several use get a tag, as a
-// second copy would define the enumerators again.
+// declaration uses are printed there. Those that several use get a tag, as a
+// second copy would define the enumerators again, and so do those without
+// enumerators, which C can't write without one.
 func (o *orderer) enums() []Decl {
 	var decls []Decl
 	for _, e := range o.naming.all.named {
@@ -394,11 +444,16 @@ func (o *orderer) enums() []Decl {
 			continue
 		}
 		id = o.naming.canon[id]
-		if o.state[id] != unseen || o.uses[id] == 1 && id != o.naming.boolEnum || o.view.Type(id).NumEnumerators() == 0 {
+		empty := o.view.Type(id).NumEnumerators() == 0
+		if o.state[id] != unseen || o.uses[id] == 1 && id != o.naming.boolEnum && !empty || o.uses[id] == 0 && empty {
 			continue
 		}
 		o.state[id] = done
-		anonymous = append(anonymous, anonymousEnum{o.view.Type(id).Enumerator(0).Name, id})
+		first := ""
+		if !empty {
+			first = o.view.Type(id).Enumerator(0).Name
+		}
+		anonymous = append(anonymous, anonymousEnum{first, id})
 	}
 	slices.SortFunc(anonymous, func(a, b anonymousEnum) int {
 		if c := strings.Compare(a.first, b.first); c != 0 {

@@ -79,6 +79,7 @@ func (o *output) note(u *used) {
 	o.used.padding = o.used.padding || u.padding
 	o.used.packed = o.used.packed || u.packed
 	o.used.aligned = o.used.aligned || u.aligned
+	o.used.gccWarns = o.used.gccWarns || u.gccWarns
 	o.used.pointerInts = o.used.pointerInts || u.pointerInts
 	o.used.int64 = o.used.int64 || u.int64
 	o.used.uint64 = o.used.uint64 || u.uint64
@@ -93,6 +94,7 @@ type used struct {
 	padding       bool
 	packed        bool // there are records that are
 	aligned       bool
+	gccWarns      bool // of what is as it has to be, and by no option
 	pointerInts   bool
 	int64, uint64 bool // the kernel's, which are long long
 }

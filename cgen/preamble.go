@@ -143,6 +143,14 @@ const packedAlignedBottom = `#if defined(__GNUC__) && !defined(__clang__)
 #endif
 `
 
+// systemHeaderTop keeps gcc from warning of records without a name in prototypes,
+// for which it has no option. gcc does not compile a kernel with those; clang does.
+const systemHeaderTop = `#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC system_header
+#endif
+
+`
+
 // kernelMacros are defined as libbpf's bpf_helpers.h does, to the letter: it
 // defines them again without asking. bpftool's header has them, too, whether it
 // declares kfuncs or not, and programs that declare their own rely on it.
@@ -183,7 +191,11 @@ func (p *Plan) finish(o *output) []byte {
 	if !p.opts.NoProvenance {
 		top.WriteString(p.provenance(o.digests))
 	}
-	top.WriteString(guardTop + coRETop + kernelMacros)
+	top.WriteString(guardTop)
+	if o.used.gccWarns {
+		top.WriteString(systemHeaderTop)
+	}
+	top.WriteString(coRETop + kernelMacros)
 	bottom := o.used.words.undefine()
 	if o.used.packed && o.used.aligned {
 		top.WriteString(packedAlignedTop)

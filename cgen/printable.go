@@ -253,7 +253,7 @@ func (f *finder) layerReason(t btfdump.Type) *TypeError {
 		return because(t, f.forced[t.ID()])
 	case t.Kind() != btfdump.KindArray:
 		return nil
-	case f.view.SizeOf(t.ID()) >= maxArray:
+	case f.view.SizeOf(t.ID()) >= maxArray(f.view):
 		return because(t, errArrayTooLarge)
 	case f.view.Resolve(t.Ref()) == 0:
 		return because(t, errVoidValue)
@@ -264,6 +264,8 @@ func (f *finder) layerReason(t btfdump.Type) *TypeError {
 // ownReason is reason for a type at the end of a chain.
 func (f *finder) ownReason(t btfdump.Type, depth int) *TypeError {
 	switch k := t.Kind(); {
+	case k == btfdump.KindInt && t.Size() == 16 && f.view.PointerSize() == 4:
+		return because(t, errInt128)
 	case k == btfdump.KindInt && intSpelling(t) == "", k == btfdump.KindFloat && floatSpelling(t) == "":
 		return because(t, errNoScalar)
 	case k == btfdump.KindFwd || k.IsEnum() && t.IsForward():
@@ -350,20 +352,27 @@ func (f *finder) record(t btfdump.Type) {
 			err = errName
 		case m.Name != "" && isKeyword(m.Name):
 			err = errKeyword
-		case m.Name != "" && f.seen[m.Name]:
+		case m.Name != "" && (f.seen[m.Name] || isKeywordC23(m.Name) && f.seen[m.Name+"_"]):
 			err = errTwins
+		case m.BitOffset >= maxFar && hasBitfield(t):
+			err = errFarBitfield
 		case t.Kind() == btfdump.KindUnion && at != 0:
 			err = errUnionAt
 		case t.Kind() == btfdump.KindStruct && at < end:
 			err = errOverlap
 		case at+size > uint64(t.Size())*8:
 			err = errTooFar
+		case m.BitSize > 1 && isBool(f.view.Type(f.view.Resolve(m.Type))):
+			err = errBoolWidth
 		}
 		if err != nil {
 			f.dropMember(t, i, err)
 			continue
 		}
 		f.seen[m.Name] = true
+		if isKeywordC23(m.Name) { // see printer.memberSpecial
+			f.seen[m.Name+"_"] = true
+		}
 		end = max(end, at+size)
 	}
 }

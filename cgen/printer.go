@@ -82,7 +82,7 @@ func (p *Plan) printAll(decls []Decl, o *output) error {
 	}
 	wg.Wait()
 	if printed.Load() > limit { // whichever chunk met it
-		return errTooLarge
+		return p.tooLarge(decls)
 	}
 	for _, err := range errs { // the first in the order of the output, whoever met it first
 		if err != nil {
@@ -90,6 +90,20 @@ func (p *Plan) printAll(decls []Decl, o *output) error {
 		}
 	}
 	return nil
+}
+
+// tooLarge returns the error that declarations have too much text, with the type
+// at which it becomes so when they are printed one after the other.
+func (p *Plan) tooLarge(decls []Decl) error {
+	pr := printer{Plan: p, limit: maxHeader(p.view), refs: fresh[reference](numReferences)}
+	for _, d := range decls {
+		if err := pr.chunk([]Decl{d}); err != nil && !errors.Is(err, errTooMuch) {
+			return err
+		} else if err != nil || len(pr.out) > pr.limit {
+			return typeError(p.view.Type(d.ID), errTooLarge)
+		}
+	}
+	return errTooLarge
 }
 
 // printer writes declarations as C.
@@ -103,12 +117,15 @@ type printer struct {
 	indent  int
 	layers  []layer   // of the declarators being printed, the outermost first
 	members memberSet // of the record being printed
+	shadows shadows   // likewise
 	unit    uint64    // the longest bitfield for padding in it, in bits; 0: no limit
 	spare   []memberSet
 	refs    references // of what has been printed
 	bodies  int        // records and enums printed with their body so far
-	used    used       // by what has been printed so far
-	err     error      // the first one; what is printed after it is not used
+	// prototypes is how many prototypes' parameters are being printed.
+	prototypes int
+	used       used  // by what has been printed so far
+	err        error // the first one; what is printed after it is not used
 }
 
 // chunk appends declarations to p.out.

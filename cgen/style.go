@@ -41,7 +41,28 @@ var (
 	errOverlap = errors.New("it starts before the end of another member, which C can't write")
 	errUnionAt = errors.New("it is in a union but not at its start, which C can't write")
 	errTooFar  = errors.New("its members and their padding do not end at its size")
+
+	errRecordTooLarge = errors.New("record of 512 MiB or more, whose size compilers get wrong in BTF")
+	errFarBitfield    = errors.New("it lies 2 MiB or more behind the start of a record with bitfields, where compilers' BTF has no place for it")
+	errBoolWidth      = errors.New("it is a bitfield of more bits than C's _Bool has, which is one")
 )
+
+// maxRecord is the size in bytes from which on LLVM writes another one into BTF:
+// it counts in bits, and those in 32 of them (roundupToBytes in BTFDebug.cpp).
+const maxRecord = 1 << 29
+
+// maxFar is the first bit that BTF has no place for in a record with bitfields.
+// What has them in the encoding of ints, as BTF had before Linux 5.0, has room.
+const maxFar = 1 << 24
+
+func hasBitfield(t btfdump.Type) bool {
+	for m := range t.Places() {
+		if m.BitSize != 0 {
+			return true
+		}
+	}
+	return false
+}
 
 // value is what a record's layout needs to know of a member's type.
 type value struct {
@@ -186,6 +207,9 @@ const natural = 1 << 31
 // instead.
 func (p *Plan) decide(t btfdump.Type, stack []btfdump.TypeID) (recordStyle, []btfdump.TypeID, error) {
 	n := len(stack)
+	if t.Size() >= maxRecord {
+		return recordStyle{}, stack, errRecordTooLarge
+	}
 	for _, limit := range []uint32{natural, 8, 4, 2, 1} {
 		var f fit
 		var err error
@@ -258,6 +282,10 @@ func (p *Plan) fits(t btfdump.Type, limit uint32, stack []btfdump.TypeID) (fit, 
 			return p.fits(t, limit, stack)
 		case !union && at < end:
 			err = errOverlap
+		case at >= maxFar && hasBitfield(t):
+			err = errFarBitfield
+		case m.BitSize > 1 && p.isBool(m.Type):
+			err = errBoolWidth
 		}
 		if err != nil {
 			return fit{}, stack, fmt.Errorf("member %d (%.80q): %w", i, t.Member(i).Name, err)
@@ -285,6 +313,13 @@ func (p *Plan) fits(t btfdump.Type, limit uint32, stack []btfdump.TypeID) (fit, 
 	}
 	f.finish(t, end)
 	return f, stack, nil
+}
+
+// isBool reports whether values of a type are C's _Bool.
+func (p *Plan) isBool(id btfdump.TypeID) bool { return isBool(p.view.Type(p.view.Resolve(id))) }
+
+func isBool(t btfdump.Type) bool {
+	return t.Kind() == btfdump.KindInt && t.Size() == 1 && intSpelling(t) == "_Bool"
 }
 
 // inOrder returns the indexes of a struct's members in the order of their
