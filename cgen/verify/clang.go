@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -88,6 +89,13 @@ func (c *clang) identify(ctx context.Context) error {
 	}
 	c.version = string(m[1])
 	return nil
+}
+
+// majorVersion returns 14 of 14.0.6, and 0 of what is no version.
+func majorVersion(version string) int {
+	major, _, _ := strings.Cut(version, ".")
+	n, _ := strconv.Atoi(major)
+	return n
 }
 
 // A diagnostic is an error that the compiler reports.

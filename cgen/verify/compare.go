@@ -2,6 +2,7 @@ package verify
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -79,7 +80,7 @@ func (c *comparer) record(id, back btfdump.TypeID, prefix string, depth int) []d
 		list = append(list, c.member(m, other, prefix, exact, depth)...)
 	}
 	for _, m := range got {
-		if _, left := byName[m.name]; left {
+		if _, left := byName[m.name]; left && !isPadding(c.back, m) {
 			list = append(list, difference{prefix + quoted(m.name), AspectMember, "no such member", c.describe(c.back, m.Type)})
 		}
 	}
@@ -90,6 +91,18 @@ func (c *comparer) record(id, back btfdump.TypeID, prefix string, depth int) []d
 		c.equal[pair] = true
 	}
 	return list
+}
+
+// isPadding reports whether a member that the BTF lacks only keeps others in their
+// places: bytes with a name that says so, for gaps that are too long for unnamed
+// bitfields. Where it would not, the others are misplaced.
+func isPadding(v *btfdump.View, m leaf) bool {
+	at, ok := strings.CutPrefix(m.name, "__padding_")
+	if _, err := strconv.ParseUint(at, 10, 32); !ok || err != nil {
+		return false
+	}
+	t := v.Type(m.Type)
+	return t.Kind() == btfdump.KindArray && v.Type(t.Ref()).Kind() == btfdump.KindInt && v.SizeOf(t.Ref()) == 1
 }
 
 // isC23Keyword reports whether a member's name is a keyword since C23, and so
@@ -180,36 +193,62 @@ func (c *comparer) enum(id, back btfdump.TypeID) []difference {
 	if t.Size() != r.Size() {
 		add("", AspectSize, byteCount(uint64(t.Size())), byteCount(uint64(r.Size())))
 	}
-	if c.signs && t.NumEnumerators() > 0 && t.Signed() != r.Signed() {
-		add("", AspectSign, signedness(t), signedness(r))
+	if c.signs && t.NumEnumerators() > 0 && isSigned(t) != isSigned(r) {
+		add("", AspectSign, signedness(isSigned(t)), signedness(isSigned(r)))
 	}
 	byName := make(map[string]btfdump.Enumerator, r.NumEnumerators())
+	heads := make([]string, 0, r.NumEnumerators())
 	for _, e := range r.Enumerators() {
 		byName[e.Name] = e
-		if plain, ok := essential(e.Name); ok {
-			if _, taken := byName[plain]; !taken {
-				byName[plain] = e
-			}
-		}
+		heads = append(heads, e.Name)
 	}
-	found := make(map[string]bool)
-	for _, e := range t.Enumerators() {
-		other, ok := byName[e.Name]
+	pairs, rest := pairEnumerators(t, heads)
+	for i, e := range t.Enumerators() {
+		other := byName[pairs[i]]
 		switch {
-		case !ok:
+		case pairs[i] == "":
 			add(quoted(e.Name), AspectMember, enumValue(t, e), "no such enumerator")
-			continue
 		case sized(e.Value, c.valueSize(t)) != sized(other.Value, c.valueSize(t)):
 			add(quoted(e.Name), AspectValue, enumValue(t, e), enumValue(r, other))
 		}
-		found[other.Name] = true
 	}
-	for _, e := range r.Enumerators() {
-		if !found[e.Name] {
-			add(quoted(e.Name), AspectMember, "no such enumerator", enumValue(r, e))
-		}
+	for _, name := range rest {
+		add(quoted(name), AspectMember, "no such enumerator", enumValue(r, byName[name]))
 	}
 	return list
+}
+
+// pairEnumerators returns the header's name for each value of an enum, "" for
+// those that it lacks, and the names that stand for none. Where the BTF has a name
+// twice, all but one have a suffix, and they come in the same order.
+func pairEnumerators(t btfdump.Type, heads []string) (pairs, rest []string) {
+	own := make(map[string]bool, t.NumEnumerators())
+	for _, e := range t.Enumerators() {
+		own[e.Name] = true
+	}
+	byName := make(map[string][]string, len(heads))
+	for _, head := range heads {
+		name := head
+		if plain, ok := essential(head); ok && !own[head] {
+			name = plain
+		}
+		byName[name] = append(byName[name], head)
+	}
+	taken := make(map[string]bool, len(heads))
+	for _, e := range t.Enumerators() {
+		head := ""
+		if list := byName[e.Name]; len(list) > 0 {
+			head, byName[e.Name] = list[0], list[1:]
+			taken[head] = true
+		}
+		pairs = append(pairs, head)
+	}
+	for _, head := range heads {
+		if !taken[head] {
+			rest = append(rest, head)
+		}
+	}
+	return pairs, rest
 }
 
 // sized cuts a value to the bytes of its enum: BTF without kind_flag has small
@@ -233,6 +272,20 @@ func (c *comparer) valueSize(t btfdump.Type) uint32 {
 func recordsSigns(v *btfdump.View) bool {
 	for t := range v.All() {
 		if t.Kind().IsEnum() && t.KindFlag() {
+			return true
+		}
+	}
+	return false
+}
+
+// isSigned reports whether an enum is signed. One that does not say so, but has
+// values of 32 bits that do not fit its bytes, has negative ones.
+func isSigned(t btfdump.Type) bool {
+	if t.Signed() || t.Size() >= 4 {
+		return t.Signed()
+	}
+	for _, e := range t.Enumerators() {
+		if e.Value>>(8*t.Size()) != 0 {
 			return true
 		}
 	}
@@ -272,10 +325,15 @@ func peel(v *btfdump.View, id btfdump.TypeID) (btfdump.Type, qualifiers) {
 // same reports whether two types are the same to C: through pointers, arrays,
 // qualifiers and prototypes down to names and numbers.
 func (c *comparer) same(id, back btfdump.TypeID, depth int) bool {
+	return c.sameQualified(id, back, 0, depth)
+}
+
+// sameQualified is same for a type that has more qualifiers than it says.
+func (c *comparer) sameQualified(id, back btfdump.TypeID, more qualifiers, depth int) bool {
 	if depth > maxDepth {
 		return false
 	}
-	var outerA, outerB qualifiers // of arrays, which C gives to the elements
+	outerA, outerB := more, qualifiers(0) // of arrays, which C gives to the elements
 	for {
 		a, qa := peel(c.btf, id)
 		b, qb := peel(c.back, back)
@@ -354,11 +412,37 @@ func (c *comparer) prototype(a, b btfdump.Type, depth int) bool {
 		return a.NumParams() == 1 && a.Param(0).Type == 0 && b.NumParams() == 0
 	}
 	for i := range a.NumParams() {
-		if !c.unqualified(a.Param(i).Type, b.Param(i).Type, depth+1) {
+		if !c.param(a.Param(i).Type, b.Param(i).Type, depth+1) {
 			return false
 		}
 	}
 	return c.unqualified(a.Ref(), b.Ref(), depth+1)
+}
+
+// param compares parameters. What the BTF has as an array or a function is to C,
+// and in what a compiler brings back, a pointer to its element or to it.
+func (c *comparer) param(id, back btfdump.TypeID, depth int) bool {
+	a, b := c.btf.Type(c.btf.Resolve(id)), c.back.Type(c.back.Resolve(back))
+	switch {
+	case b.Kind() != btfdump.KindPtr:
+	case a.Kind() == btfdump.KindArray:
+		// Qualifiers of an array, also behind a typedef, are those of its elements.
+		var outer qualifiers
+		for t := c.btf.Type(id); t.ID() != a.ID(); t = c.btf.Type(t.Ref()) {
+			if q, ok := qualifierOf[t.Kind()]; ok {
+				outer |= q
+			}
+		}
+		return c.sameQualified(a.Ref(), b.Ref(), outer, depth)
+	case a.Kind() == btfdump.KindFuncProto:
+		t, _ := peel(c.btf, id)
+		return c.same(t.ID(), b.Ref(), depth)
+	}
+	return c.unqualified(id, back, depth)
+}
+
+var qualifierOf = map[btfdump.Kind]qualifiers{
+	btfdump.KindConst: qualConst, btfdump.KindVolatile: qualVolatile, btfdump.KindRestrict: qualRestrict,
 }
 
 func (c *comparer) unqualified(id, back btfdump.TypeID, depth int) bool {

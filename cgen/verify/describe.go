@@ -21,11 +21,17 @@ func sameInt(a, b btfdump.Type) bool {
 		other, _ := canonicalInt(b.Name())
 		return name == other
 	}
+	if a.Size() != intSizes["_Bool"] {
+		return a.Signed() == b.Signed() // C has no truth values of other sizes
+	}
 	isBool := func(t btfdump.Type) bool {
 		name, _ := canonicalInt(t.Name())
 		return t.IntEncoding()&btfdump.IntBool != 0 || name == "_Bool"
 	}
-	return a.Signed() == b.Signed() && isBool(a) == isBool(b)
+	if isBool(a) && isBool(b) {
+		return true // whatever is said of its sign, C's has none
+	}
+	return a.Signed() == b.Signed() && !isBool(a) && !isBool(b)
 }
 
 // sameFloat compares numbers with a point: by C's name for them where the BTF has
@@ -101,8 +107,8 @@ func plural(n uint64, what string) string {
 	return strconv.FormatUint(n, 10) + " " + what + "s"
 }
 
-func signedness(t btfdump.Type) string {
-	if t.Signed() {
+func signedness(signed bool) string {
+	if signed {
 		return "signed"
 	}
 	return "unsigned"

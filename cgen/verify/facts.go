@@ -106,7 +106,7 @@ func (c *check) factsOf(e *entry, id btfdump.TypeID, head string) (s factSet) {
 		s.facts = append(s.facts, fact{expr: "sizeof(" + name + ")", want: uint64(t.Size()), entry: e, aspect: AspectSize, show: byteCount})
 		if c.signs && t.NumEnumerators() > 0 {
 			s.facts = append(s.facts, fact{
-				expr: "(" + name + ")-1 < 0", want: b2u(t.Signed()), entry: e, aspect: AspectSign,
+				expr: "(" + name + ")-1 < 0", want: b2u(isSigned(t)), entry: e, aspect: AspectSign,
 				show: func(n uint64) string { return []string{"unsigned", "signed"}[n&1] },
 			})
 		}
@@ -263,32 +263,20 @@ func (c *check) typedefSize(id btfdump.TypeID) (uint64, bool) {
 // enumerators states the values of an enum that the header has as body. e is
 // nil for an anonymous one.
 func (s *factSet) enumerators(t btfdump.Type, e *entry, title string, body enumBody) {
-	byName := make(map[string]string, len(body.names))
-	for _, name := range body.names {
-		byName[name] = name
-		if plain, ok := essential(name); ok {
-			if _, taken := byName[plain]; !taken {
-				byName[plain] = name
-			}
-		}
-	}
-	found := make(map[string]bool)
-	for _, v := range t.Enumerators() {
-		head, ok := byName[v.Name]
-		if !ok {
+	pairs, rest := pairEnumerators(t, body.names)
+	for i, v := range t.Enumerators() {
+		head := pairs[i]
+		if head == "" {
 			s.found = append(s.found, Mismatch{Type: title, Member: quoted(v.Name), Aspect: AspectMember, BTF: enumValue(t, v), Compiler: "no such enumerator"})
 			continue
 		}
-		found[head] = true
 		s.facts = append(s.facts, fact{
 			expr: enumCast(t.Size()) + head, want: sized(v.Value, t.Size()), entry: e, title: title, member: v.Name, aspect: AspectValue,
 			show: func(n uint64) string { return showValue(t, n) },
 		})
 	}
-	for _, name := range body.names {
-		if !found[name] {
-			s.found = append(s.found, Mismatch{Type: title, Member: name, Aspect: AspectMember, BTF: "no such enumerator", Compiler: "an enumerator"})
-		}
+	for _, name := range rest {
+		s.found = append(s.found, Mismatch{Type: title, Member: name, Aspect: AspectMember, BTF: "no such enumerator", Compiler: "an enumerator"})
 	}
 }
 

@@ -126,10 +126,11 @@ const maxAlone = 64
 
 // misread reports whether a probe may have got a wrong answer because of others
 // in its shard: clang takes accesses to the same place in different records
-// without a name for one relocation, that of the first
-// (BPFAbstractMemberAccess.cpp makes the relocation's name of the record's).
+// without a name for one relocation, that of the first, and likewise in a record
+// and in one that has a typedef of its name (BPFAbstractMemberAccess.cpp makes the
+// relocation's name of the record's).
 func (p *probe) misread() bool {
-	return p.view != nil && p.entry.class == classTypedef && len(p.access) > 0 && !p.relocated
+	return p.view != nil && len(p.access) > 0 && !p.relocated
 }
 
 // compileShards has the probes of all shards answered, on all cores.

@@ -173,6 +173,7 @@ func (c *check) run(ctx context.Context, cc *clang) error {
 		err = e
 	}
 	c.report.Version = cc.version
+	c.c23 = c.c23 && majorVersion(cc.version) >= 15 // clang 14 knows the name and none of the keywords
 	if e, ok := err.(headerError); ok && e.diagnostics[0].file == "" {
 		// It is about how the compiler was called, not about the header.
 		return fmt.Errorf("%s can't compile for %s, %s: %s", cc.path, c.report.Target, c.report.Std, e.diagnostics[0].text)
