@@ -13,13 +13,14 @@ endif
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 20s
+TYPES       ?= 3000
 ROUNDS      ?= 31
 KERNELS     ?= *
 CLANG       ?=
 EACH        ?= 24
 MACHINES    ?= bookworm trixie
 
-.PHONY: help build install uninstall vmlinux.h tools test gcc-wall bare lint cross goldens generate generate-check fuzz bench bench-check bench-core bench-packages bench-verify corpus corpus-verify corpus-packages libbpf-tools libbpf-tools-table versus-bpftool clean
+.PHONY: help build install uninstall vmlinux.h tools test gcc-wall bare lint cross goldens generate generate-check fuzz fuzz-long bench bench-check bench-core bench-packages bench-verify corpus corpus-verify corpus-packages libbpf-tools libbpf-tools-table versus-bpftool clean
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z.-]*\):.*## /\1	/p' Makefile | expand -t 20
@@ -113,6 +114,9 @@ generate-check: ## fail if a generated file is not fresh
 
 fuzz: ## run every fuzz target for FUZZTIME (20s)
 	scripts/fuzz.sh $(FUZZTIME)
+
+fuzz-long: ## try TYPES (3000) random types with every compiler in turn, then every fuzz target for FUZZTIME (10m)
+	scripts/fuzz-long.sh $(TYPES) $(if $(filter command line environment,$(origin FUZZTIME)),$(FUZZTIME),10m)
 
 bench: ## compare with bpftool, ROUNDS times (31), and with itself on ten times the input
 	scripts/bench.sh $(ROUNDS)
