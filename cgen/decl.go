@@ -251,7 +251,7 @@ func (p *printer) tail(t btfdump.Type, c *btfdump.Cursor, style recordStyle) {
 		return
 	}
 	oneBitfield := size <= 8 && size&(size-1) == 0 && (p.unit == 0 || size*8 <= p.unit)
-	if start := alignUp(c.Bit(), 8); start >= maxFar && size*8-start > maxPadding && t.Kind() == btfdump.KindStruct && hasBitfield(t) {
+	if start := alignUp(c.Bit(), 8); start >= maxFar && size*8-start > p.longestPadding() && t.Kind() == btfdump.KindStruct && hasBitfield(t) {
 		p.fail(errFarBitfield) // the padding, which is a member
 		return
 	}
@@ -276,11 +276,20 @@ func (p *printer) tail(t btfdump.Type, c *btfdump.Cursor, style recordStyle) {
 // size, as in a module's distilled base, are all padding.
 const maxPadding = 1 << 20 * 8
 
+// longestPadding is that number for the record that is being printed: where
+// bitfields have to be short, it takes many.
+func (p *printer) longestPadding() uint64 {
+	if p.unit == 0 {
+		return maxPadding
+	}
+	return p.unit << 12
+}
+
 // padding fills a record from one bit to another with unnamed bitfields, each
 // in the place where its type puts it anyway, so that it does the same in
 // packed records and in others. Unnamed bitfields do not align the record.
 func (p *printer) padding(from, to uint64) {
-	if to-from > maxPadding {
+	if to-from > p.longestPadding() {
 		start := alignUp(from, 8)
 		if start != from {
 			p.padding(from, start)

@@ -3,6 +3,7 @@ package cgen_test
 import (
 	"bytes"
 	"encoding/binary"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -87,6 +88,9 @@ func FuzzHeader(f *testing.F) {
 	add(func(b *btftest.Builder) { expansion(b, 30) }, "")
 	for _, c := range hostile {
 		add(c.build, "*")
+	}
+	for seed := range uint64(30) {
+		f.Add(btftest.Random(rand.New(rand.NewPCG(seed, 13)), nil), "*")
 	}
 	f.Add(btftest.Corpus(f, "btf_testmod.distilled-base"), "task_*")
 	b := btftest.New()
@@ -192,4 +196,33 @@ func TestEveryWordOfTypes(t *testing.T) {
 		t.Errorf("only %d headers were made, %d refused", made, refused)
 	}
 	t.Logf("%d headers were made, %d refused", made, refused)
+}
+
+// What is printed of random types, and whether anything is, does not depend on
+// their IDs, nor on how many goroutines print.
+func TestRandomTypesShuffled(t *testing.T) {
+	made := 0
+	for seed := range uint64(600) {
+		raw := btftest.Random(rand.New(rand.NewPCG(seed, 13)), nil)
+		v, err := btfdump.New(raw)
+		if err != nil {
+			continue
+		}
+		checkHeader(t, v, nil, true, len(raw))
+		opts := cgen.Options{Kfuncs: true, NoProvenance: true}
+		want, err := makeHeader(v, nil, opts)
+		if err == nil {
+			made++
+		}
+		shuffled, e := btfdump.New(btftest.Shuffle(raw, seed))
+		if e != nil {
+			t.Fatalf("seed %d: %v", seed, e)
+		}
+		if got, e := makeHeader(shuffled, nil, opts); (e == nil) != (err == nil) || !bytes.Equal(got, want) {
+			t.Errorf("seed %d: the header depends on type IDs (%v, %v)", seed, err, e)
+		}
+	}
+	if made < 200 {
+		t.Errorf("only %d headers were made", made)
+	}
 }

@@ -2,6 +2,7 @@ package goldens_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -45,6 +46,16 @@ var acceptedCases = []struct {
 		b.Struct("none", 1<<29-1)
 		b.Union("either", 1<<29-4, at("a", i.u8, 0))
 		b.Struct("inside", 1<<24, at("", b.Struct("", 1<<24, at("a", i.u8, 0), at("b", i.u8, 1<<22)), 0))
+	}},
+	{name: "gaps on 32 bits", build: func(b *btftest.Builder) {
+		b.Int("long unsigned int", 4, 0)
+		c := b.Int("char", 1, btftest.Char)
+		for i, size := range []uint32{4096, 4097, 4098, 1 << 20, 1<<20 + 1} {
+			b.Struct(fmt.Sprint("tail", i), size, at("a", c, 0))
+			b.Struct(fmt.Sprint("gap", i), size+1, at("a", c, 0), at("b", c, size))
+			b.Union(fmt.Sprint("either", i), size, at("a", c, 0))
+			b.Struct(fmt.Sprint("holds", i), size+8, at("a", c, 0), at("b", b.Ptr(c), size&^3+4))
+		}
 	}},
 	{name: "a member called as padding is", build: func(b *btftest.Builder) {
 		i := addInts(b)

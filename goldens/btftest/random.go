@@ -21,8 +21,9 @@ func Random(r *rand.Rand, names []string) []byte {
 	if g.chance(40) {
 		g.b.Order = binary.BigEndian
 	}
+	percent := int(g.pick(6, 12, 12, 12, 25))
 	for i := range g.odd {
-		g.odd[i] = g.chance(13)
+		g.odd[i] = g.chance(percent)
 	}
 	g.build()
 	return g.b.Bytes()
