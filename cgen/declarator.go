@@ -2,6 +2,7 @@ package cgen
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -196,7 +197,7 @@ func (p *printer) base(b base) {
 	case btfdump.KindTypedef:
 		name := p.name(b.id)
 		if p.shadows.hiding > 0 && p.shadows.hides(name) {
-			p.fail(errHidden)
+			p.fail(fmt.Errorf("typedef %.80q: %w", name, errHidden))
 		}
 		p.text(name)
 	case btfdump.KindStruct, btfdump.KindUnion:

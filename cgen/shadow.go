@@ -11,7 +11,7 @@ import "errors"
 //
 //	struct s { struct { int t; }; t x; };
 
-var errHidden = errors.New("it uses a typedef behind a member of the same name in a record without a name, which clang before 22 does not take")
+var errHidden = errors.New("a member of an anonymous record before it has its name, which clang before version 22 takes for the member")
 
 // shadows are the names of members that may hide a typedef.
 type shadows struct {

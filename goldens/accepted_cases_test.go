@@ -131,14 +131,14 @@ var acceptedCases = []struct {
 		i := addInts(b)
 		def := b.Typedef("t", i.i32)
 		b.Struct("s", 8, at("", b.Struct("", 4, at("t", i.i32, 0)), 0), at("x", def, 4))
-	}, refused: "clang before 22", typ: "s"},
+	}, refused: "clang before version 22", typ: "s"},
 	{name: "a typedef deep behind a member of its name", build: func(b *btftest.Builder) {
 		i := addInts(b)
 		def := b.Typedef("t", i.i32)
 		deep := b.Ptr(b.FuncProto(btftest.Void, btftest.Arg("", b.Ptr(def))))
 		inner := b.Union("", 4, at("", b.Struct("", 4, at("t", i.i32, 0)), 0))
 		b.Struct("s", 16, at("", inner, 0), at("x", b.Struct("", 8, at("call", deep, 0)), 8))
-	}, refused: "clang before 22", typ: "s"},
+	}, refused: "clang before version 22", typ: "s"},
 	{name: "typedefs beside members of their names", build: func(b *btftest.Builder) {
 		i := addInts(b)
 		def := b.Typedef("t", i.i32)
