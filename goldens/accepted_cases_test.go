@@ -215,6 +215,11 @@ var acceptedCases = []struct {
 		b.Struct("s", 4<<20, at("a", b.IntBits("int", 4, btftest.Signed, 0, 5), 0), at("b", i.u32, 2<<20-8))
 		b.Union("u", 4<<20, at("a", b.IntBits("int", 4, btftest.Signed, 0, 5), 0))
 	}},
+	{name: "qualifiers of arrays", build: func(b *btftest.Builder) {
+		i := addInts(b)
+		pointers, numbers := b.Array(b.Ptr(i.i32), i.i32, 2), b.Array(i.u64, i.i32, 2)
+		b.Struct("s", 48, at("a", b.Restrict(pointers), 0), at("b", b.Restrict(numbers), 16), at("c", b.Restrict(b.Const(b.Array(pointers, i.i32, 1))), 32))
+	}},
 	{name: "pointers and qualifiers 300 deep", build: func(b *btftest.Builder) {
 		p := b.Restrict(b.Int("int", 4, btftest.Signed))
 		for range 300 {

@@ -347,6 +347,7 @@ func (c *comparer) sameQualified(id, back btfdump.TypeID, more qualifiers, depth
 		switch {
 		case a.Kind() == btfdump.KindFuncProto:
 			qa, qb = 0, 0
+		case a.Kind() == btfdump.KindArray: // its elements may be pointers
 		case a.Kind() != btfdump.KindPtr || c.btf.Type(c.btf.Resolve(a.Ref())).Kind() == btfdump.KindFuncProto:
 			qa, qb = qa&^qualRestrict, qb&^qualRestrict
 		}
