@@ -20,7 +20,8 @@ const (
 	AspectSign       Aspect = "sign"
 	AspectValue      Aspect = "value"
 	AspectRelocation Aspect = "relocation"
-	AspectMacro      Aspect = "macro" // that takes a word of C's from programs
+	AspectMacro      Aspect = "macro"  // that has programs say something else
+	AspectSymbol     Aspect = "symbol" // by which programs call a function
 )
 
 // Mismatch is one thing that the BTF and the compiler do not agree on. Its

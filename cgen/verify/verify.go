@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -82,13 +83,16 @@ func (e headerError) Error() string {
 }
 
 func (d diagnostic) String() string {
-	switch {
-	case d.file == "" || d.file == ours:
+	switch base := filepath.Base(d.file); {
+	case d.file == "":
 		return d.text
+	case d.file == ours || keyPattern().MatchString(base):
+		return "behind the header's end: " + d.text
 	case d.line == 0:
-		return filepath.Base(d.file) + ": " + d.text
+		return base + ": " + d.text
+	default:
+		return fmt.Sprintf("%s:%d: %s", base, d.line, d.text)
 	}
-	return fmt.Sprintf("%s:%d: %s", filepath.Base(d.file), d.line, d.text)
 }
 
 // Header compiles the C header at path and compares what the compiler makes of
@@ -167,12 +171,13 @@ func (c *clang) label() string {
 func (c *check) run(ctx context.Context, cc *clang) error {
 	c.progress(cc.label() + ": reading the header")
 	identified := make(chan error, 1)
-	go func() { identified <- cc.identify(ctx) }()
+	asked := *cc // it takes note of the version
+	go func() { identified <- asked.identify(ctx) }()
 	unit, err := preprocess(ctx, cc, c.header, c.included)
 	if e := <-identified; e != nil {
 		err = e
 	}
-	c.report.Version = cc.version
+	c.report.Version = asked.version
 	if e, ok := err.(headerError); ok && e.diagnostics[0].file == "" {
 		// It is about how the compiler was called, not about the header.
 		return fmt.Errorf("%s can't compile for %s, %s: %s", cc.path, c.report.Target, c.report.Std, e.diagnostics[0].text)
@@ -197,6 +202,9 @@ func (c *check) compareHeader(ctx context.Context) error {
 	c.names = findNames(c.view, c.set, c.declared)
 	c.dropped, c.evaluated, c.bitfields = make(map[*entry]bool), nil, 0
 	facts := c.collectFacts()
+	if err := c.macros(ctx, facts); err != nil {
+		return err
+	}
 
 	entries := c.names.entries
 	if c.fast {
@@ -244,6 +252,7 @@ func (c *check) doesNotCompile(err error) error {
 	for _, d := range e.diagnostics {
 		c.report.Errors = append(c.report.Errors, d.String())
 	}
+	c.report.Errors = slices.Compact(c.report.Errors)
 	return nil
 }
 
@@ -256,7 +265,9 @@ func (c *check) ask(ctx context.Context, facts *factSet) (found []Mismatch, err 
 		readBack := make(chan error, 1)
 		go func() {
 			err := c.readBack(ctx, c.probes)
-			if err != nil {
+			// That the header does not compile, the assertions tell, too: of the
+			// two, it is always they that are believed.
+			if err != nil && !errors.As(err, new(headerError)) {
 				cancel()
 			}
 			readBack <- err
@@ -311,15 +322,18 @@ func (c *check) assertAndReadBack(ctx context.Context, name string, facts []fact
 	u := c.unit
 	if n := len(c.probes); n > 0 && n <= shardSize {
 		text, _ := source(u.key, c.probes)
-		object, diagnostics, err := u.object(ctx, name+"-probes", valuesText(u.key, facts)+text, programFlags()...)
+		path, diagnostics, err := u.object(ctx, name+"-probes", valuesText(u.key, facts)+text, programFlags()...)
 		if err != nil {
 			return nil, err
 		}
 		if len(diagnostics) == 0 {
-			values, err := readValues(object, u.key, facts)
-			if err == nil {
-				err = answer(object, u.key, c.probes)
-			}
+			var values []uint64
+			err := readObject(path, func(o object) (err error) {
+				if values, err = o.readValues(u.key, facts); err != nil {
+					return err
+				}
+				return o.answer(u.key, c.probes)
+			})
 			if err == nil {
 				err = c.askAlone(ctx, c.probes)
 			}

@@ -225,12 +225,12 @@ func verified(text []byte, name string, view *btfdump.View, set *btfdump.Set, co
 	defer stop()
 	dir, remove, err := verify.TempDir()
 	if err != nil {
-		return err
+		return withClangHint(err)
 	}
 	defer remove()
 	path := filepath.Join(dir, "vmlinux.h")
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		return err
+	if err := verify.WriteTemp(path, text); err != nil {
+		return withClangHint(err)
 	}
 	reports, err := runCompilers(ctx, path, view, set, compilers, opts)
 	if err != nil {
