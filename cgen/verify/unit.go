@@ -39,6 +39,7 @@ type unit struct {
 	headerDir string   // where the header's own includes start from; "" where it can have none
 	macros    macroSet // that there are at the header's end
 	mayPoison bool     // a #pragma GCC poison can be in it
+	includes  []string // files that it includes, as the compiler calls them
 }
 
 // ours, as the file of a diagnostic, is the text behind the header.
@@ -111,6 +112,9 @@ func (u *unit) readText(ctx context.Context, names, main string, allowed *readab
 		if !isOurs(file) && !allowed.has(cc.dir, file) {
 			return headerError{[]diagnostic{allowed.refusal(header, file)}}
 		}
+		if !isOurs(file) {
+			u.includes = append(u.includes, file)
+		}
 	}
 	if len(diagnostics) > 0 {
 		for i := range diagnostics {
@@ -142,6 +146,24 @@ func (u *unit) readText(ctx context.Context, names, main string, allowed *readab
 	}
 	u.text = text + "\n"
 	return nil
+}
+
+// ownText is the part of the text that stands in the header itself, not in what it
+// includes; as far as the header does not say otherwise, with #line.
+func (u *unit) ownText() string {
+	var b strings.Builder
+	own := false
+	for line := range strings.Lines(u.text) {
+		if marker, ok := strings.CutPrefix(line, "# "); ok {
+			if _, name, ok := strings.Cut(marker, "\""); ok {
+				name, _, _ = strings.Cut(name, "\"")
+				own = filepath.Base(name) == filepath.Base(u.link)
+			}
+		} else if own {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }
 
 // randomKey returns the start of names that nobody can guess.

@@ -38,10 +38,16 @@ func (u *unit) macrosAtEnd(ctx context.Context, source string) (macroSet, error)
 		return nil, headerError{diagnostics}
 	}
 	set := readMacros(string(stdout))
-	if set[u.endMacro()] == nil {
+	switch {
+	case set[u.endMacro()] != nil:
+		return set, nil
+	case len(set) > 0:
+		// clang 22 looks for macros only up to what it calls an unknown token, which
+		// is an error wherever it is compiled; clang 19 does not stop there.
+		return nil, headerError{[]diagnostic{{file: u.name, text: "there is a character in it that begins nothing in C"}}}
+	default:
 		return nil, fmt.Errorf("%s does not preprocess: it ended without an error, but does not tell of the macros that it was given", u.cc.path)
 	}
-	return set, nil
 }
 
 // predefined returns the macros that there are without the header.

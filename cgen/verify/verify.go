@@ -82,16 +82,25 @@ func (e headerError) Error() string {
 	return e.diagnostics[0].String()
 }
 
+// behind reports whether a diagnostic is about what stands behind the header.
+func (d diagnostic) behind() bool {
+	return d.file == ours || keyPattern().MatchString(filepath.Base(d.file))
+}
+
 func (d diagnostic) String() string {
-	switch base := filepath.Base(d.file); {
-	case d.file == "":
+	name := d.file
+	if filepath.IsAbs(name) {
+		name = filepath.Base(name)
+	}
+	switch {
+	case name == "":
 		return d.text
-	case d.file == ours || keyPattern().MatchString(base):
+	case d.behind():
 		return "behind the header's end: " + d.text
 	case d.line == 0:
-		return base + ": " + d.text
+		return name + ": " + d.text
 	default:
-		return fmt.Sprintf("%s:%d: %s", base, d.line, d.text)
+		return fmt.Sprintf("%s:%d: %s", name, d.line, d.text)
 	}
 }
 
@@ -239,6 +248,8 @@ func (c *check) compareHeader(ctx context.Context) error {
 	c.kinds()
 	c.explain()
 	c.count()
+	c.includes()
+	c.report.Elsewhere = c.isElsewhere()
 	return nil
 }
 
@@ -249,9 +260,16 @@ func (c *check) doesNotCompile(err error) error {
 	if !ok {
 		return err
 	}
-	for _, d := range e.diagnostics {
+	// What is behind the header follows from what is wrong in it, if that is known.
+	inIt := slices.DeleteFunc(slices.Clone(e.diagnostics), diagnostic.behind)
+	if len(inIt) == 0 {
+		inIt = e.diagnostics
+	}
+	for _, d := range inIt {
+		d.file = c.below(d.file)
 		c.report.Errors = append(c.report.Errors, d.String())
 	}
+	c.includes()
 	c.report.Errors = slices.Compact(c.report.Errors)
 	return nil
 }
