@@ -13,7 +13,7 @@ import (
 	"github.com/btfgen/btfgen/goldens/clangtest"
 )
 
-// kfuncFigures are figures and two functions.
+// kfuncFigures are figures and three functions.
 func kfuncFigures() *btftest.Builder {
 	b := figures()
 	i := b.Int("int", 4, btftest.Signed)
@@ -21,10 +21,12 @@ func kfuncFigures() *btftest.Builder {
 	for _, name := range []string{"bpf_first", "bpf_second"} {
 		b.DeclTag("bpf_kfunc", b.Func(name, proto, 1), -1)
 	}
+	// clang 22 crashes where the address of this one is a value.
+	b.DeclTag("bpf_kfunc", b.Func("__bpf_trap", b.FuncProto(btftest.Void), 1), -1)
 	return b
 }
 
-const trueKfuncs = trueFigures + "extern int bpf_first(int value) __attribute__((section(\".ksyms\")));\nextern int bpf_second(int value) __attribute__((section(\".ksyms\")));\n"
+const trueKfuncs = trueFigures + "extern int bpf_first(int value) __attribute__((section(\".ksyms\")));\nextern int bpf_second(int value) __attribute__((section(\".ksyms\")));\nextern void __bpf_trap(void) __attribute__((weak, section(\".ksyms\")));\n"
 
 // What a header leaves to the program behind it must not have the program mean other
 // types than those that were compared.

@@ -49,7 +49,7 @@ func (c *check) compareAll() {
 // kernel's, or that is the header's own. Of one that the BTF does not mark as a kfunc
 // a header may have its own.
 func (c *check) symbol(p *probe) {
-	if p.entry.class != classFunction {
+	if !p.hasSymbol() {
 		return
 	}
 	m := Mismatch{Type: p.entry.title(), Aspect: AspectSymbol, BTF: p.entry.name}

@@ -27,6 +27,13 @@ type probe struct {
 	symbol    elf.Symbol // of a function
 }
 
+// hasSymbol reports whether a probe finds out by which symbol programs call a function.
+// That of __bpf_trap is clang's business: from clang 21 on it calls it by itself, and
+// crashes where its address is a value.
+func (p *probe) hasSymbol() bool {
+	return p.entry.class == classFunction && p.head != "__bpf_trap"
+}
+
 // shardSize is how many probes one compile gets: clang's BTF pass takes a time
 // that grows with the square of the number of types.
 const shardSize = 240
@@ -265,7 +272,7 @@ func source(key string, probes []*probe) (text string, lines []line) {
 			qualifiers = ownQualifiers
 		}
 		value := "" // of a function, what a program would call
-		if p.entry.class == classFunction {
+		if p.hasSymbol() {
 			value = " = " + p.head
 		}
 		fmt.Fprintf(&b, "%s%s *%sp%d%s;\n", qualifiers, p.entry.cType(p.head), key, i, value)
@@ -341,7 +348,7 @@ func (o object) answer(key string, probes []*probe) error {
 
 // symbolsOf finds out by which symbols programs call the functions among probes.
 func (o object) symbolsOf(key string, probes []*probe) error {
-	if !slices.ContainsFunc(probes, func(p *probe) bool { return p.entry.class == classFunction }) {
+	if !slices.ContainsFunc(probes, (*probe).hasSymbol) {
 		return nil
 	}
 	variables, err := o.variables()
@@ -349,7 +356,7 @@ func (o object) symbolsOf(key string, probes []*probe) error {
 		return err
 	}
 	for i, p := range probes {
-		if p.entry.class != classFunction {
+		if !p.hasSymbol() {
 			continue
 		}
 		v := variables[fmt.Sprintf("%sp%d", key, i)]

@@ -139,7 +139,7 @@ func (u *unit) readText(ctx context.Context, names, main string, allowed *readab
 		return fmt.Errorf("%s does not preprocess: it ended without an error, but not with the end of what it was given", cc.path)
 	}
 	if line, text, ok := directive(text); ok {
-		return headerError{[]diagnostic{{file: header, text: fmt.Sprintf("line %d of what it is preprocessed to would be a directive: %.80s", line, text)}}}
+		return headerError{[]diagnostic{{file: header, text: fmt.Sprintf("line %d of what it is preprocessed to would be a directive: %.80s", line, cc.withoutTemporary(strings.TrimSpace(text)))}}}
 	}
 	if what := assemblerReads(text); what != "" {
 		return headerError{[]diagnostic{{file: header, text: what}}}
