@@ -27,14 +27,15 @@ func (p *printer) body(t btfdump.Type) {
 		return
 	}
 	// Its members have a name space of their own.
-	outer := p.members
+	outer, depth := p.members, p.shadows.depth
+	p.shadows.depth = 0
 	p.members = memberSet{}
 	if n := len(p.spare); n > 0 {
 		p.members, p.spare = p.spare[n-1], p.spare[:n-1]
 		p.members.reset()
 	}
 	p.braces(t)
-	p.members, p.spare = outer, append(p.spare, p.members)
+	p.members, p.spare, p.shadows.depth = outer, append(p.spare, p.members), depth
 }
 
 // braces prints the members of a record and its attributes.
@@ -134,7 +135,7 @@ func (p *printer) member(m btfdump.Place, text string) {
 	for ; at < p.indent; at++ {
 		line[at] = '\t'
 	}
-	ref := p.refs.find(m.Type)
+	ref := p.reference(m.Type)
 	if ref != nil {
 		*(*[referenceText]byte)(line[at:]) = ref.text // all of it: that is no call
 		at += int(ref.before)
@@ -146,13 +147,18 @@ func (p *printer) member(m btfdump.Place, text string) {
 	}
 	name := text[:n]
 	special := mayBeWord(name)
-	if special && isKeyword(name) {
-		p.fail(fmt.Errorf("member %.80q: its name is a keyword of C", name))
-		return
+	if special {
+		if err := memberNameError(name); err != nil {
+			p.fail(fmt.Errorf("member %.80q: %w", name, err))
+			return
+		}
 	}
 	if err := p.members.add(name, h); err != nil {
 		p.fail(err)
 		return
+	}
+	if p.shadows.depth > 0 {
+		p.mayShadow(name, h)
 	}
 	if ref == nil || special || m.BitSize != 0 && p.isNarrowEnum(m) {
 		p.memberSpecial(m, name)
@@ -179,8 +185,13 @@ func (p *printer) memberSpecial(m btfdump.Place, name string) {
 		p.memberNamed(m, p.note(name))
 		return
 	}
+	other := nameC23(name)
+	if err := p.members.add(other, hashOf(other)); err != nil {
+		p.fail(err)
+		return
+	}
 	p.text("#if defined(", name, ") || ", hasKeywordsC23, "\n")
-	p.memberNamed(m, name+"_")
+	p.memberNamed(m, other)
 	p.text("#else\n")
 	p.memberNamed(m, name)
 	p.text("#endif\n")
@@ -223,7 +234,9 @@ func (p *printer) unnamed(id btfdump.TypeID) {
 		}
 	}
 	p.text(tagKeyword(record), " ")
+	end := p.shadows.begin()
 	p.braces(record)
+	p.shadows.end(end)
 	p.text(";\n")
 	p.checkSize()
 }
@@ -345,8 +358,8 @@ func (p *printer) typedef(t btfdump.Type) {
 
 // function prints the prototype of a kfunc.
 func (p *printer) function(t btfdump.Type) {
-	if !btfdump.IsIdentifier(t.Name()) {
-		p.fail(errName)
+	if err := kfuncNameError(t.Name()); err != nil {
+		p.fail(err)
 		return
 	}
 	p.text("extern ")

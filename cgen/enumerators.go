@@ -13,22 +13,23 @@ import (
 // C keeps the values of all enums in one name space with typedefs and
 // functions. Of equal anonymous enums only the first counts. It changes nothing
 // in n, since it runs beside the naming of types.
-func (n *naming) claimEnumerators() *claims {
-	kfuncs := findKfuncs(n.view)
+func (n *naming) claimEnumerators(kfuncs []kfunc) *claims {
 	count := 0
 	for _, id := range n.all.enums {
 		count += n.view.Type(id).NumEnumerators()
 	}
-	c := newClaims(n.view, count+len(n.all.typedefs)+len(kfuncs)+len(keywords)+len(keywordsC23)+len(builtinNames))
-	for _, words := range [][]string{keywords, keywordsC23, builtinNames} {
+	c := newClaims(n.view, count+len(n.all.typedefs)+len(kfuncs)+len(keywords)+len(keywordsC23)+len(standardTypes))
+	for _, words := range [][]string{keywords, keywordsC23} {
 		for _, word := range words {
 			c.own(word)
 		}
 	}
+	for name := range standardTypes { // whatever comes of the order
+		c.own(name)
+	}
 	for _, id := range n.all.typedefs {
 		c.own(n.view.Type(id).Name())
 	}
-	c.kfuncs = kfuncs
 	for _, k := range kfuncs {
 		c.own(k.name)
 		if isSuffixed(k.name) {
@@ -63,6 +64,9 @@ func (n *naming) claimEnumerators() *claims {
 			if room -= len(name); room < 0 {
 				c.err = typeError(t, errSharedNames)
 				return c
+			}
+			if ok && isTakenInFile(name) {
+				c.own(name)
 			}
 			c.claim(name, h, enumeratorID{id, int32(i)})
 			if isSuffixed(name) {
@@ -164,7 +168,6 @@ type claims struct {
 
 	same     map[btfdump.TypeID]btfdump.TypeID // anonymous enums that equal another
 	boolEnum btfdump.TypeID                    // see naming
-	kfuncs   []kfunc                           // see naming
 	suffixed map[string]bool                   // names that end in ___N
 	err      error
 }

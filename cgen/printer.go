@@ -105,6 +105,7 @@ type printer struct {
 	members memberSet // of the record being printed
 	unit    uint64    // the longest bitfield for padding in it, in bits; 0: no limit
 	spare   []memberSet
+	shadows shadows
 	refs    references // of what has been printed
 	bodies  int        // records and enums printed with their body so far
 	used    used       // by what has been printed so far
@@ -115,6 +116,7 @@ type printer struct {
 func (p *printer) chunk(decls []Decl) error {
 	for _, d := range decls {
 		t := p.view.Type(d.ID)
+		p.shadows.reset()
 		switch d.Kind {
 		case DeclForward:
 			p.text(tagKeyword(t), " ", p.name(d.ID), ";\n")
