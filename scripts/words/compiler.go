@@ -90,9 +90,12 @@ func (c compiler) words() (words, error) {
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	for _, std := range c.standards {
-		for _, p := range places {
-			set := p.class(w)
+	for i, p := range places {
+		set := p.class(w)
+		if i > 0 { // what can't stand in the first place would make compilers complain of others
+			names = slices.DeleteFunc(names, func(name string) bool { return w.taken[name] })
+		}
+		for _, std := range c.standards {
 			for chunk := range slices.Chunk(names, chunkSize) {
 				failed, err := c.failing(std, p.line, chunk)
 				if err != nil {

@@ -162,11 +162,11 @@ func (w words) table() ([]byte, error) {
 			list.WriteString(quoted)
 			column += len(quoted) + len(", ")
 		}
-		if list.Len() == 0 {
-			return nil, fmt.Errorf("no words for %s", part.name)
+		fmt.Fprintf(&b, "\n// %s %s\nfunc %s(name string) bool {\nswitch name {\n", part.name, part.comment, part.name)
+		if list.Len() > 0 {
+			fmt.Fprintf(&b, "case %s:\nreturn true\n", list.String())
 		}
-		fmt.Fprintf(&b, "\n// %s %s\nfunc %s(name string) bool {\nswitch name {\ncase %s:\nreturn true\n}\nreturn false\n}\n",
-			part.name, part.comment, part.name, list.String())
+		b.WriteString("}\nreturn false\n}\n")
 	}
 	b.WriteString("\n// plainWords are the words of isCompilersWord that start with no underscore.\nvar plainWords = []string{\n")
 	for _, name := range slices.Sorted(maps.Keys(w.taken)) {
