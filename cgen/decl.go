@@ -152,6 +152,7 @@ func (p *printer) member(m btfdump.Place, text string) {
 			p.fail(fmt.Errorf("member %.80q: %w", name, err))
 			return
 		}
+		special = isKeywordC23(name) || keywordCXX(name) >= 0
 	}
 	if err := p.members.add(name, h); err != nil {
 		p.fail(err)
