@@ -110,6 +110,7 @@ generate: ## write generated Go files again
 
 generate-check: ## fail if a generated file is not fresh
 	go run ./scripts/kfuncs -check -o cgen/kfunc_names.go goldens/corpus
+	go run ./scripts/words -check -o cgen/compiler_words.go
 	go test -run TestGeneratedRecordsAreFresh ./cgen/gogen
 
 fuzz: ## run every fuzz target for FUZZTIME (20s)

@@ -72,6 +72,19 @@ type collection struct {
 	typedefs []btfdump.TypeID
 	badNames *btfdump.Set       // types whose name is no identifier; nil if there are none
 	suffixed [2]map[string]bool // names that end in ___N, by space
+	// typedefHashes are bits that the hashes of typedefs' names choose.
+	typedefHashes [1 << 10]uint64
+}
+
+func (c *collection) hashBit(h hash) (word *uint64, bit uint64) {
+	return &c.typedefHashes[h>>6%hash(len(c.typedefHashes))], 1 << (h % 64)
+}
+
+// mayBeTypedef is false for most names, given by their hashes, that are none of a
+// typedef.
+func (c *collection) mayBeTypedef(h hash) bool {
+	word, bit := c.hashBit(h)
+	return *word&bit != 0
 }
 
 // maxNames bounds how long the names of types are together, and those of
@@ -91,7 +104,7 @@ func collect(v *btfdump.View) (*collection, error) {
 			c.enums = append(c.enums, t.ID())
 		}
 		text := t.NameText()
-		n, _, ok := scanName(buffer[:], text)
+		n, h, ok := scanName(buffer[:], text)
 		if !ok {
 			if text = nameIn(text); text == "" {
 				continue
@@ -112,6 +125,8 @@ func collect(v *btfdump.View) (*collection, error) {
 		}
 		if kind == classTypedef {
 			c.typedefs = append(c.typedefs, t.ID())
+			word, bit := c.hashBit(h)
+			*word |= bit
 		}
 	}
 	return c, nil

@@ -13,7 +13,6 @@ func (p *printer) record(t btfdump.Type) {
 	p.text(tagKeyword(t), " ", p.name(t.ID()), " ")
 	p.members.reset()
 	p.braces(t)
-	p.shadows.forget(0)
 	p.text(" " + macroCoRE + ";\n\n")
 }
 
@@ -25,22 +24,19 @@ func (p *printer) body(t btfdump.Type) {
 	if p.indent == 0 { // of a typedef: clang hands the attribute down, but not up
 		p.members.reset()
 		p.braces(t)
-		p.shadows.forget(0)
 		p.text(" " + macroCoRE)
 		return
 	}
 	// Its members have a name space of their own.
-	outer, unnamed, shadows := p.members, p.shadows.unnamed, len(p.shadows.names)
-	p.shadows.unnamed = 0
+	outer, depth := p.members, p.shadows.depth
+	p.shadows.depth = 0
 	p.members = memberSet{}
 	if n := len(p.spare); n > 0 {
 		p.members, p.spare = p.spare[n-1], p.spare[:n-1]
 		p.members.reset()
 	}
 	p.braces(t)
-	p.members, p.spare = outer, append(p.spare, p.members)
-	p.shadows.forget(shadows)
-	p.shadows.unnamed = unnamed
+	p.members, p.spare, p.shadows.depth = outer, append(p.spare, p.members), depth
 }
 
 // braces prints the members of a record and its attributes.
@@ -152,15 +148,20 @@ func (p *printer) member(m btfdump.Place, text string) {
 	}
 	name := text[:n]
 	special := mayBeWord(name)
-	if special && isKeyword(name) {
-		p.fail(fmt.Errorf("member %.80q: its name is a keyword of C", name))
-		return
+	if special {
+		if err := memberNameError(name); err != nil {
+			p.fail(fmt.Errorf("member %.80q: %w", name, err))
+			return
+		}
+		special = isKeywordC23(name) || keywordCXX(name) >= 0
 	}
 	if err := p.members.add(name, h); err != nil {
 		p.fail(err)
 		return
 	}
-	p.shadows.note(p.naming, name, h)
+	if p.shadows.depth > 0 {
+		p.mayShadow(name, h)
+	}
 	if ref == nil || special || m.BitSize != 0 && p.isNarrowEnum(m) {
 		p.memberSpecial(m, name)
 		return
@@ -186,12 +187,13 @@ func (p *printer) memberSpecial(m btfdump.Place, name string) {
 		p.memberNamed(m, p.note(name))
 		return
 	}
-	if err := p.members.add(name+"_", hashOf(name+"_")); err != nil {
+	other := nameC23(name)
+	if err := p.members.add(other, hashOf(other)); err != nil {
 		p.fail(err)
 		return
 	}
 	p.text("#if defined(", name, ") || ", hasKeywordsC23, "\n")
-	p.memberNamed(m, name+"_")
+	p.memberNamed(m, other)
 	p.text("#else\n")
 	p.memberNamed(m, name)
 	p.text("#endif\n")
@@ -234,11 +236,9 @@ func (p *printer) unnamed(id btfdump.TypeID) {
 		}
 	}
 	p.text(tagKeyword(record), " ")
-	shadows := len(p.shadows.names)
-	p.shadows.unnamed++
+	end := p.shadows.begin()
 	p.braces(record)
-	p.shadows.unnamed--
-	p.shadows.hide(shadows)
+	p.shadows.end(end)
 	p.text(";\n")
 	p.checkSize()
 }
@@ -378,8 +378,8 @@ func (p *printer) typedef(t btfdump.Type) {
 
 // function prints the prototype of a kfunc.
 func (p *printer) function(t btfdump.Type) {
-	if !btfdump.IsIdentifier(t.Name()) {
-		p.fail(errName)
+	if err := kfuncNameError(t.Name()); err != nil {
+		p.fail(err)
 		return
 	}
 	p.text("extern ")

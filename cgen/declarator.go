@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/btfgen/btfgen/btfdump"
 )
@@ -48,15 +49,6 @@ func (p *printer) declare(id btfdump.TypeID, name string) {
 	if name != "" && p.bodies == bodies && p.err == nil {
 		p.refs.note(id, p.out[start:], nameAt-start, len(name))
 	}
-}
-
-// reference returns how a type has been written before, nil if that is not known,
-// or may not do here.
-func (p *printer) reference(id btfdump.TypeID) *reference {
-	if p.shadows.hiding > 0 {
-		return nil
-	}
-	return p.refs.find(id)
 }
 
 // declareAnew is declare for types of which it is not known how they are
@@ -167,11 +159,9 @@ func (p *printer) pointer(l layer, more bool) {
 	if l.quals&qualRestrict != 0 {
 		p.text("__restrict ")
 	}
-	for _, id := range l.tags {
-		p.typeTag(p.view.Type(id))
-	}
-	if !more {
-		p.out = p.out[:len(p.out)-1]
+	p.typeTags(l.tags)
+	if last := len(p.out) - 1; !more && p.out[last] == ' ' { // a tag may not have been printed
+		p.out = p.out[:last]
 	}
 }
 
@@ -196,8 +186,8 @@ func (p *printer) base(b base) {
 		p.scalar(floatSpelling(t))
 	case btfdump.KindTypedef:
 		name := p.name(b.id)
-		if p.shadows.hiding > 0 && p.shadows.hides(name) {
-			p.fail(fmt.Errorf("typedef %.80q: %w", name, errHidden))
+		if p.shadows.has(name) {
+			p.fail(fmt.Errorf("typedef %.80q: %w", name, errShadowed))
 		}
 		p.text(name)
 	case btfdump.KindStruct, btfdump.KindUnion:
@@ -215,13 +205,9 @@ func (p *printer) base(b base) {
 	default:
 		p.fail(errUnknownKind)
 	}
-	for i, id := range b.tags {
-		if i == 0 {
-			p.out = append(p.out, ' ')
-		}
-		p.typeTag(p.view.Type(id))
-	}
 	if len(b.tags) > 0 {
+		p.out = append(p.out, ' ')
+		p.typeTags(b.tags)
 		p.out = p.out[:len(p.out)-1]
 	}
 }
@@ -238,7 +224,23 @@ func (p *printer) scalar(spelling string) {
 	p.text(spelling)
 }
 
-var errTag = errors.New("a type tag holds characters that can't be in a C string")
+var errTag = errors.New("a type tag has other characters than letters, digits, spaces and _ - . : , = ( )")
+
+// typeTags prints the tags of a type that a pointer points to, each with a space
+// behind it. A type can be in one address space: the outermost tag says in which.
+func (p *printer) typeTags(tags []btfdump.TypeID) {
+	inSpace := false
+	for _, id := range tags {
+		t := p.view.Type(id)
+		if t.KindFlag() && isAddressSpace(t.Name()) {
+			if inSpace {
+				continue
+			}
+			inSpace = true
+		}
+		p.typeTag(t)
+	}
+}
 
 // typeTag prints a type tag and a space. Tags with kind_flag are attributes as
 // they are; the only one that kernels use is printed, address_space(1), since
@@ -264,33 +266,37 @@ func (p *printer) typeTag(t btfdump.Type) {
 	p.checkSize()
 }
 
-// isPrintableTag reports whether nothing in a type tag needs an escape in a C
-// string.
+// isPrintableTag reports whether a type tag consists of characters that mean
+// themselves in a C string, whatever the standard, and next to each other: two
+// question marks would start a trigraph in C11. Kernels need letters and underscores.
 func isPrintableTag(t btfdump.Type) bool {
 	if t.KindFlag() {
 		return true // see typeTag
 	}
 	text := t.Name()
 	for i := range len(text) {
-		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+		switch c := text[i]; {
+		case 'a' <= c|0x20 && c|0x20 <= 'z', isDigit(c), c == '_':
+		case strings.IndexByte(" -.:,=()", c) < 0:
 			return false
 		}
 	}
 	return true
 }
 
-// isAddressSpace recognises address_space(N).
+// isAddressSpace recognises address_space(N), with a decimal number of C's.
 func isAddressSpace(s string) bool {
 	const head, tail = "address_space(", ")"
 	if len(s) <= len(head)+len(tail) || len(s) > len(head)+len(tail)+4 || s[:len(head)] != head || s[len(s)-1:] != tail {
 		return false
 	}
-	for _, c := range s[len(head) : len(s)-1] {
-		if c < '0' || c > '9' {
+	number := s[len(head) : len(s)-1]
+	for i := range len(number) {
+		if !isDigit(number[i]) {
 			return false
 		}
 	}
-	return true
+	return number[0] != '0' || len(number) == 1 // others are octal
 }
 
 // params prints the parameters of a function. Names are kept where they can't
@@ -331,11 +337,13 @@ func (p *printer) params(t btfdump.Type) {
 const maxNamedParams = 16
 
 // isParamName reports whether a parameter's name can be printed: an
-// identifier that is no keyword, no typedef (which the next parameter may
-// need), and not the name of one before.
+// identifier that is no keyword and that no compiler has taken, no typedef (which
+// the next parameter may need, under its own name or with a suffix), and not the
+// name of one before.
 func (p *printer) isParamName(t btfdump.Type, i int) bool {
 	name := t.Param(i).Name
-	if i >= maxNamedParams || !btfdump.IsIdentifier(name) || isKeyword(name) || isKeywordC23(name) || keywordCXX(name) >= 0 {
+	if i >= maxNamedParams || !btfdump.IsIdentifier(name) || isKeyword(name) || isKeywordC23(name) || keywordCXX(name) >= 0 ||
+		isTakenInFile(name) || isSuffixed(name) {
 		return false
 	}
 	for j := range i {

@@ -31,6 +31,9 @@ func (p *printer) enum(t btfdump.Type) {
 	}
 }
 
+// noneSuffix ends the name of an enumerator that an enum has for want of others.
+const noneSuffix = "___none"
+
 // emptyEnum declares an enum without enumerators, which C can't define. With
 // its type stated it needs none: in C23, and in clang whatever the standard.
 func (p *printer) emptyEnum(t btfdump.Type, name string) {
@@ -41,7 +44,7 @@ func (p *printer) emptyEnum(t btfdump.Type, name string) {
 	kind := sizedInt(t.Size(), t.Signed())
 	p.text("#if defined(__clang__) || __STDC_VERSION__ >= 202311L\n",
 		"enum ", name, " : ", kind, ";\n",
-		"#else\nenum ", name, " { ", name, "___none } __attribute__((mode(", enumModes[t.Size()], ")));\n#endif\n\n")
+		"#else\nenum ", name, " { ", name, noneSuffix, " } __attribute__((mode(", enumModes[t.Size()], ")));\n#endif\n\n")
 }
 
 // anonymousEnum prints an enum where it is used, and reports whether that was

@@ -13,27 +13,25 @@ import (
 // C keeps the values of all enums in one name space with typedefs and
 // functions. Of equal anonymous enums only the first counts. It changes nothing
 // in n, since it runs beside the naming of types.
-func (n *naming) claimEnumerators() *claims {
-	kfuncs := findKfuncs(n.view)
+func (n *naming) claimEnumerators(kfuncs []kfunc) *claims {
 	count := 0
 	for _, id := range n.all.enums {
 		count += n.view.Type(id).NumEnumerators()
 	}
-	c := newClaims(n.view, count+len(n.all.typedefs)+len(kfuncs)+len(keywords)+len(keywordsC23)+len(builtinNames))
-	for _, words := range [][]string{keywords, keywordsC23, builtinNames} {
+	c := newClaims(n.view, count+len(n.all.typedefs)+len(kfuncs)+len(keywords)+len(keywordsC23)+len(standardTypes))
+	for _, words := range [][]string{keywords, keywordsC23} {
 		for _, word := range words {
-			c.own(word, hashOf(word))
+			c.own(word)
 		}
 	}
-	for _, id := range n.all.typedefs {
-		name := n.view.Type(id).Name()
-		h := hashOf(name)
-		c.own(name, h)
-		c.typedefs.add(h)
+	for name := range standardTypes { // whatever comes of the order
+		c.own(name)
 	}
-	c.kfuncs = kfuncs
+	for _, id := range n.all.typedefs {
+		c.own(n.view.Type(id).Name())
+	}
 	for _, k := range kfuncs {
-		c.own(k.name, hashOf(k.name))
+		c.own(k.name)
 		if isSuffixed(k.name) {
 			c.suffixed[k.name] = true
 		}
@@ -66,6 +64,9 @@ func (n *naming) claimEnumerators() *claims {
 			if room -= len(name); room < 0 {
 				c.err = typeError(t, errSharedNames)
 				return c
+			}
+			if ok && isTakenInFile(name) {
+				c.own(name)
 			}
 			c.claim(name, h, enumeratorID{id, int32(i)})
 			if isSuffixed(name) {
@@ -167,9 +168,7 @@ type claims struct {
 
 	same     map[btfdump.TypeID]btfdump.TypeID // anonymous enums that equal another
 	boolEnum btfdump.TypeID                    // see naming
-	kfuncs   []kfunc                           // see naming
 	suffixed map[string]bool                   // names that end in ___N
-	typedefs nameFilter                        // see naming
 	err      error
 }
 
@@ -215,8 +214,8 @@ func (c *claims) nameOf(s *claim) string {
 }
 
 // own reserves a name.
-func (c *claims) own(name string, h hash) {
-	if s := c.find(name, h); s.name == 0 {
+func (c *claims) own(name string) {
+	if s := c.find(name, hashOf(name)); s.name == 0 {
 		c.names = append(c.names, name)
 		s.name = uint32(len(c.names))
 	}

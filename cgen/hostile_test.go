@@ -118,7 +118,43 @@ var hostile = []struct {
 	{"such an enumerator", func(b *btftest.Builder) { b.Enum("e", 4, btftest.Val("A = 1, B", 0)) }, "e", "no C identifier"},
 	{"a tag that ends its string", func(b *btftest.Builder) {
 		b.Typedef("t", b.Ptr(b.TypeTag("\")))) evil", b.FwdStruct("s"))))
-	}, "t", "can't be in a C string"},
+	}, "t", "a type tag has other characters than"},
+	{"a tag with a trigraph", func(b *btftest.Builder) {
+		b.Struct("s", 8, btftest.Field("p", b.Ptr(b.TypeTag("a??/", b.FwdStruct("t"))), 0))
+	}, "s", "a type tag has other characters than"},
+	{"a tag with a comment", func(b *btftest.Builder) {
+		b.Struct("s", 8, btftest.Field("p", b.Ptr(b.TypeTag("/*", b.FwdStruct("t"))), 0))
+	}, "s", "a type tag has other characters than"},
+	{"a tag with a universal character name", func(b *btftest.Builder) {
+		b.Struct("s", 8, btftest.Field("p", b.Ptr(b.TypeTag("\\u0022", b.FwdStruct("t"))), 0))
+	}, "s", "a type tag has other characters than"},
+	{"a tag with a digraph", func(b *btftest.Builder) {
+		b.Struct("s", 8, btftest.Field("p", b.Ptr(b.TypeTag("%:define", b.FwdStruct("t"))), 0))
+	}, "s", "a type tag has other characters than"},
+	{"a member called as a predefined macro", func(b *btftest.Builder) {
+		b.Struct("s", 4, btftest.Field("__LINE__", b.Int("int", 4, btftest.Signed), 0))
+	}, "s", "a predefined macro or a keyword of a compiler's"},
+	{"such a member of an anonymous record", func(b *btftest.Builder) {
+		b.Struct("s", 4, btftest.Field("", b.Union("", 4, btftest.Field("__BPF__", b.Int("int", 4, btftest.Signed), 0)), 0))
+	}, "s", "a predefined macro or a keyword of a compiler's"},
+	{"a member called as one of the header's macros", func(b *btftest.Builder) {
+		b.Struct("s", 4, btftest.Field("__weak", b.Int("int", 4, btftest.Signed), 0))
+	}, "s", "or a macro that headers define"},
+	{"members bool and bool_, of which one is the other in C23", func(b *btftest.Builder) {
+		i := b.Int("int", 4, btftest.Signed)
+		b.Struct("s", 8, btftest.Field("bool", i, 0), btftest.Field("bool_", i, 32))
+	}, "s", "another one has the same name"},
+	{"a kfunc called as a function of C's", func(b *btftest.Builder) { kfuncCalled(b, "memcpy") }, "memcpy", "a function of C's"},
+	{"a kfunc called as a function of a compiler's", func(b *btftest.Builder) { kfuncCalled(b, "__builtin_trap") }, "__builtin_trap", "of a compiler's"},
+	{"a kfunc called as a keyword", func(b *btftest.Builder) { kfuncCalled(b, "int") }, "int", "a keyword of C"},
+	{"a kfunc called as a keyword of C23", func(b *btftest.Builder) { kfuncCalled(b, "alignas") }, "alignas", "a keyword of C"},
+	{"a kfunc called as a type of stdint.h", func(b *btftest.Builder) { kfuncCalled(b, "uint32_t") }, "uint32_t", "a type of C's"},
+	{"a kfunc called as one of the header's macros", func(b *btftest.Builder) { kfuncCalled(b, "__ksym") }, "__ksym", "or a macro that headers define"},
+}
+
+// kfuncCalled adds a kfunc.
+func kfuncCalled(b *btftest.Builder, name string) {
+	b.DeclTag("bpf_kfunc", b.Func(name, b.FuncProto(btftest.Void), 0), -1)
 }
 
 func TestHostile(t *testing.T) {
@@ -130,7 +166,7 @@ func TestHostile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			text, err := makeHeader(v, nil, cgen.Options{})
+			text, err := makeHeader(v, nil, cgen.Options{Kfuncs: true})
 			var inside *cgen.TypeError
 			if !errors.As(err, &inside) {
 				t.Fatalf("want an error about a type, have %v and a header of %d bytes", err, len(text))

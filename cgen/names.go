@@ -36,7 +36,8 @@ type naming struct {
 	suffix   [2]map[string]int  // the last N given to a name, by space
 	room     int                // bytes that names with suffixes may still have
 	kfuncs   []kfunc            // sorted by name
-	typedefs *nameFilter        // their names
+	// functions are the names of kfuncs that typedefs have too.
+	functions map[string]bool
 }
 
 type enumeratorID struct {
@@ -67,14 +68,20 @@ func newNaming(v *btfdump.View) (*naming, error) {
 	}
 	// Enumerators are the most numerous names; looking for those that occur
 	// twice needs nothing of what follows.
-	claimed := make(chan *claims)
-	go func() { claimed <- n.claimEnumerators() }()
+	claimed, kfuncs := make(chan *claims), make(chan []kfunc, 1)
+	go func() {
+		list := findKfuncs(v)
+		kfuncs <- list
+		claimed <- n.claimEnumerators(list)
+	}()
 	n.all.sort()
+	n.kfuncs = <-kfuncs
+	n.findFunctions()
 	var groups [][]named
 	n.all.runs(func(name string, run []named) {
 		switch {
 		case len(run) == 1:
-			if isReserved(run[0].class.space(), name) || n.isNotStandard(run[0].id, name) {
+			if n.isReserved(run[0].class.space(), name) || n.isNotStandard(run[0].id, name) {
 				groups = append(groups, run)
 			}
 		case !n.onlyForward(run):
@@ -87,8 +94,6 @@ func newNaming(v *btfdump.View) (*naming, error) {
 	if err = cmp.Or(enumerators.err, err); err != nil {
 		return nil, err
 	}
-	n.kfuncs = enumerators.kfuncs
-	n.typedefs = &enumerators.typedefs
 	n.suffixed = n.all.suffixed
 	maps.Copy(n.suffixed[ordinarySpace], enumerators.suffixed)
 	for _, g := range groups {
@@ -123,7 +128,7 @@ func (n *naming) onlyForward(run []named) bool {
 		}
 	}
 	name := n.view.Type(definition.id).Name()
-	if isReserved(definition.class.space(), name) {
+	if n.isReserved(definition.class.space(), name) {
 		return false
 	}
 	for _, e := range run {
@@ -132,15 +137,34 @@ func (n *naming) onlyForward(run []named) bool {
 	return true
 }
 
-// isReserved reports whether C or a compiler has taken a name, so that a type
-// needs a suffix. The kernel's bool is C's: it is left out where that is a
+// isReserved reports whether C, a compiler or a kfunc has taken a name, so that a
+// type needs a suffix. The kernel's bool is C's: it is left out where that is a
 // keyword (see [printer.typedef]).
-func isReserved(s space, name string) bool {
-	if isKeyword(name) || isBuiltin(name) {
+func (n *naming) isReserved(s space, name string) bool {
+	switch {
+	case isKeyword(name):
 		return true
+	case s == tagSpace:
+		return isKeywordC23(name) || isTaken(name)
 	}
-	return isKeywordC23(name) && !(s == ordinarySpace && name == "bool")
+	return isKeywordC23(name) && name != "bool" || isTakenInFile(name) && !isInt128(name) || n.functions[name]
 }
+
+// findFunctions finds the kfuncs with the name of a typedef. C has one name space
+// for both, in which kfuncs keep their names: loaders know them by nothing else.
+func (n *naming) findFunctions() {
+	for _, k := range n.kfuncs {
+		if n.isTypedef(k.name) {
+			if n.functions == nil {
+				n.functions = make(map[string]bool)
+			}
+			n.functions[k.name] = true
+		}
+	}
+}
+
+// plainTypes are types that every compiler has, or a C standard, by their names.
+var plainTypes = map[string]string{"bool": "_Bool", "__int128_t": "__int128", "__uint128_t": "unsigned __int128"}
 
 // isNotStandard reports whether a typedef has the name of one of C's standard
 // headers, but is another type on BPF, as wchar_t is, and a 32-bit kernel's
@@ -149,9 +173,9 @@ func (n *naming) isNotStandard(id btfdump.TypeID, name string) bool {
 	if name != "bool" && !strings.HasSuffix(name, "_t") || n.view.Type(id).Kind() != btfdump.KindTypedef {
 		return false
 	}
-	if name == "bool" {
+	if spelling, ok := plainTypes[name]; ok {
 		target := n.view.Type(n.view.Resolve(id))
-		return target.Kind() != btfdump.KindInt || intSpelling(target) != "_Bool"
+		return target.Kind() != btfdump.KindInt || intSpelling(target) != spelling
 	}
 	std, ok := standardTypes[name]
 	return ok && std.meaningOf(n.view, id, name) == notC
@@ -200,7 +224,7 @@ func (n *naming) nameGroup(group []named, eq *equality) {
 			cmp.Compare(b.size, a.size), cmp.Compare(b.vlen, a.vlen), cmp.Compare(a.label, b.label))
 	})
 	name, s := n.view.Type(group[0].id).Name(), group[0].class.space()
-	plain := !isReserved(s, name)
+	plain := !n.isReserved(s, name)
 	var first [classNone]btfdump.TypeID // a forward declaration stands for the first definition
 	for _, c := range clusters {
 		k := key{c.class, c.label, c.fwd}

@@ -283,16 +283,27 @@ func (p *Plan) provenance(digests []byte) string {
 	return b.String()
 }
 
-// printable makes a text from outside fit for a comment.
+// printable makes a text from outside fit for a comment: nothing in it ends that,
+// or looks to a compiler as if another began in it, or as if it went on in the
+// next line, as "??/" does at the end of one.
 func printable(s string) string {
-	s = strings.ReplaceAll(s, "*/", "* /")
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r > '~' {
-			return '?'
+	var b strings.Builder
+	last := ' '
+	for _, c := range s[:min(len(s), 1000)] {
+		if c < ' ' || c > '~' {
+			c = '?'
 		}
-		return r
-	}, s)
-	return s[:min(len(s), 1000)]
+		switch {
+		case last == '*' && c == '/', last == '/' && c == '*', last == '?' && c == '?':
+			b.WriteByte(' ')
+		}
+		b.WriteRune(c)
+		last = c
+	}
+	if last == '\\' {
+		b.WriteByte('.')
+	}
+	return b.String()
 }
 
 // archMembers tells architectures by a member that only their struct pt_regs has.

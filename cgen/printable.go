@@ -136,8 +136,8 @@ func (f *finder) find() error {
 		if reason := f.reason(t.Ref(), 0); reason != nil {
 			err = reason.Err
 		}
-		if err == nil && !btfdump.IsIdentifier(k.name) {
-			err = errName
+		if err == nil {
+			err = kfuncNameError(k.name)
 		}
 		if err != nil {
 			f.note(t, err)
@@ -202,7 +202,6 @@ func (f *finder) enum(t btfdump.Type) {
 
 var (
 	errEnumValue = errors.New("its value does not fit the enum's size")
-	errKeyword   = errors.New("its name is a keyword of C")
 	errTwins     = errors.New("another one has the same name")
 	errValue     = errors.New("a function takes or returns it by value, and its name is no C identifier")
 )
@@ -350,9 +349,9 @@ func (f *finder) record(t btfdump.Type) {
 			err = errVoidValue
 		case m.Name != "" && !btfdump.IsIdentifier(m.Name):
 			err = errName
-		case m.Name != "" && isKeyword(m.Name):
-			err = errKeyword
-		case m.Name != "" && (f.seen[m.Name] || isKeywordC23(m.Name) && f.seen[m.Name+"_"]):
+		case m.Name != "" && memberNameError(m.Name) != nil:
+			err = memberNameError(m.Name)
+		case m.Name != "" && (f.seen[m.Name] || f.seen[nameC23(m.Name)]):
 			err = errTwins
 		case m.BitOffset >= maxFar && hasBitfield(t):
 			err = errFarBitfield
@@ -369,10 +368,7 @@ func (f *finder) record(t btfdump.Type) {
 			f.dropMember(t, i, err)
 			continue
 		}
-		f.seen[m.Name] = true
-		if isKeywordC23(m.Name) { // see printer.memberSpecial
-			f.seen[m.Name+"_"] = true
-		}
+		f.see(m.Name)
 		end = max(end, at+size)
 	}
 }
@@ -400,7 +396,7 @@ func (f *finder) scope(t btfdump.Type) error {
 	clear(f.seen)
 	for i, m := range t.Members() {
 		if m.Name != "" && !f.edit.Drops(t.ID(), i) {
-			f.seen[m.Name] = true
+			f.see(m.Name)
 		}
 	}
 	for i, m := range t.Members() {
@@ -425,6 +421,20 @@ func (f *finder) scope(t btfdump.Type) error {
 	return nil
 }
 
+// nameC23 is a member's name in C23.
+func nameC23(name string) string {
+	if isKeywordC23(name) {
+		return name + "_"
+	}
+	return name
+}
+
+// see notes the names that a member has.
+func (f *finder) see(name string) {
+	f.seen[name] = true
+	f.seen[nameC23(name)] = true
+}
+
 // collect appends the names that a member without a name brings along to
 // f.names.
 func (f *finder) collect(id btfdump.TypeID, depth int) {
@@ -437,6 +447,9 @@ func (f *finder) collect(id btfdump.TypeID, depth int) {
 		case f.edit.Drops(t.ID(), i):
 		case m.Name != "":
 			f.names = append(f.names, m.Name)
+			if isKeywordC23(m.Name) {
+				f.names = append(f.names, nameC23(m.Name))
+			}
 		case f.holdsRecord(m.Type):
 			f.collect(m.Type, depth+1)
 		}

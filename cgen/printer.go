@@ -117,9 +117,9 @@ type printer struct {
 	indent  int
 	layers  []layer   // of the declarators being printed, the outermost first
 	members memberSet // of the record being printed
-	shadows shadows   // likewise
 	unit    uint64    // the longest bitfield for padding in it, in bits; 0: no limit
 	spare   []memberSet
+	shadows shadows
 	refs    references // of what has been printed
 	bodies  int        // records and enums printed with their body so far
 	// prototypes is how many prototypes' parameters are being printed.
@@ -132,6 +132,7 @@ type printer struct {
 func (p *printer) chunk(decls []Decl) error {
 	for _, d := range decls {
 		t := p.view.Type(d.ID)
+		p.shadows.reset()
 		switch d.Kind {
 		case DeclForward:
 			p.text(tagKeyword(t), " ", p.name(d.ID), ";\n")

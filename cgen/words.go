@@ -1,5 +1,14 @@
 package cgen
 
+import (
+	"errors"
+	"strings"
+
+	"github.com/btfgen/btfgen/btfdump"
+)
+
+//go:generate go run ../scripts/words -o compiler_words.go
+
 // keywords are those of C11, C17 and the GNU dialects.
 var keywords = []string{
 	"auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else", "enum", "extern",
@@ -11,14 +20,14 @@ var keywords = []string{
 	"__extension__", "__float128", "__func__", "__FUNCTION__", "__PRETTY_FUNCTION__", "__inline", "__inline__", "__int128",
 	"__label__", "__real", "__real__", "__imag", "__imag__", "__restrict", "__restrict__", "__signed", "__signed__",
 	"__thread", "__typeof", "__typeof__", "__volatile", "__volatile__", "__null", "_Float16", "_Float32", "_Float64", "_Float128",
-	"_BitInt", "_ExtInt", "_Nonnull", "_Nullable", "_Null_unspecified", "__bf16", "__ibm128", "__complex__",
+	"_Decimal32", "_Decimal64", "_Decimal128", "_BitInt", "_ExtInt", "_Nonnull", "_Nullable", "_Null_unspecified", "__bf16", "__ibm128", "__complex__",
 }
 
 // keywordsC23 are the keywords that C23 adds. As names of types and
 // enumerators they get a suffix; members keep them (see [printer.member]).
 var keywordsC23 = []string{
 	"alignas", "alignof", "bool", "constexpr", "false", "nullptr", "static_assert", "thread_local", "true",
-	"typeof_unqual", "_Decimal128", "_Decimal32", "_Decimal64",
+	"typeof_unqual",
 }
 
 // keywordsCXX are the keywords of C++ that C does not have, and that a macro
@@ -30,15 +39,60 @@ var keywordsCXX = [...]string{
 	"template", "this", "throw", "try", "typeid", "typename", "using", "virtual",
 }
 
-// builtinNames belong to the compiler or to this header's own macros: a type
-// of the kernel with such a name gets a suffix.
+// standardNames are types of the compiler and of the headers that come with it,
+// which a type of the kernel can't be, or need not: it gets a suffix.
 //
 // __builtin_va_list has another size on BPF than on the kernel's architecture.
-// stdarg.h defines the other two in its terms.
-var builtinNames = []string{
-	"__builtin_va_list", "__builtin_ms_va_list", "__gnuc_va_list", "va_list",
-	"__ksym", "__weak", "__bpf_fastcall", macroCoRE, macroAddressSpace, "__VMLINUX_H__", "btf_type_tag",
+// stdarg.h defines the other two in its terms. Those in standardTypes can be what
+// the kernel says, and are not here.
+var standardNames = []string{
+	"__builtin_va_list", "__builtin_ms_va_list", "__gnuc_va_list", "va_list", "max_align_t", "nullptr_t", "wint_t",
+	"int_fast8_t", "int_fast16_t", "int_fast32_t", "int_fast64_t", "uint_fast8_t", "uint_fast16_t", "uint_fast32_t", "uint_fast64_t",
 }
+
+// otherMacros are those of isOwnMacro that start with no underscore.
+var otherMacros = []string{"btf_type_tag", "BPF_NO_PRESERVE_ACCESS_INDEX", "BPF_NO_KFUNC_PROTOTYPES"}
+
+// ownPrefix starts the names of macros that only this header has.
+const ownPrefix = "__btfgen_"
+
+// isOwnMacro reports whether a name is, or may be, a macro while this header is
+// compiled, which is not the compiler's.
+func isOwnMacro(name string) bool {
+	switch name {
+	case macroCoRE, "__VMLINUX_H__", "btf_type_tag", "BPF_NO_PRESERVE_ACCESS_INDEX", "BPF_NO_KFUNC_PROTOTYPES", // coRETop
+		"__ksym", "__weak", "__bpf_fastcall", // kernelMacros
+		"__bool_true_false_are_defined", // unlessBool
+		// Headers called stdint.h tell each other with these what they have declared.
+		"__CLANG_STDINT_H", "_GCC_STDINT_H", "_STDINT_H", "_BITS_STDINT_INTN_H", "_BITS_STDINT_UINTN_H",
+		"__DEFINED_int64_t", "_INT64_T_DECLARED", "__DEFINED_uint64_t", "_UINT64_T_DECLARED":
+		return true
+	}
+	return strings.HasPrefix(name, ownPrefix)
+}
+
+// isTaken reports whether a name can stand nowhere in a header that every
+// compiler takes, for other reasons than that it is a keyword of C23: it is a
+// predefined macro, a keyword of a compiler's, or a macro of this header's.
+func isTaken(name string) bool {
+	return (name[0] == '_' || otherMacroShapes.mayHave(name)) && !isKeywordC23(name) && (isCompilersWord(name) || isOwnMacro(name))
+}
+
+// isTakenInFile reports whether no type, enumerator or function can have a name
+// that no keyword has: it is the compiler's there, or this header's.
+func isTakenInFile(name string) bool {
+	switch {
+	case isStandardName(name) || isTaken(name):
+		return true
+	case name[0] == '_':
+		return isCompilersType(name) || strings.HasPrefix(name, "__builtin_")
+	}
+	return strings.HasSuffix(name, noneSuffix)
+}
+
+// isInt128 recognises the two types of the compiler's that a typedef can declare
+// once more.
+func isInt128(name string) bool { return name == "__int128_t" || name == "__uint128_t" }
 
 // wordSet returns a set of words.
 func wordSet(lists ...[]string) map[string]bool {
@@ -61,7 +115,7 @@ var (
 	}()
 	keywordSet    = wordSet(keywords)
 	keywordC23Set = wordSet(keywordsC23)
-	builtinSet    = wordSet(builtinNames)
+	standardSet   = wordSet(standardNames)
 )
 
 // shapes tells for each first and each last letter which lengths the words of a
@@ -88,18 +142,20 @@ var (
 	keywordShapes    = shapesOf(keywords)
 	keywordC23Shapes = shapesOf(keywordsC23)
 	keywordCXXShapes = shapesOf(keywordsCXX[:])
-	builtinShapes    = shapesOf(builtinNames)
-	wordShapes       = shapesOf(keywords, keywordsC23, keywordsCXX[:])
+	standardShapes   = shapesOf(standardNames)
+	otherMacroShapes = shapesOf(otherMacros, plainWords)
+	wordShapes       = shapesOf(keywords, keywordsC23, keywordsCXX[:], otherMacros, plainWords)
 )
 
-// mayBeWord is false for names that are no keywords, of whichever language.
-func mayBeWord(s string) bool { return wordShapes.mayHave(s) }
+// mayBeWord is false for names that are no keywords, of whichever language, and
+// that nobody has taken.
+func mayBeWord(s string) bool { return s[0] == '_' || wordShapes.mayHave(s) }
 
 func isKeyword(s string) bool    { return keywordShapes.mayHave(s) && keywordSet[s] }
 func isKeywordC23(s string) bool { return keywordC23Shapes.mayHave(s) && keywordC23Set[s] }
 
-// isBuiltin reports whether a name is one of builtinNames.
-func isBuiltin(s string) bool { return builtinShapes.mayHave(s) && builtinSet[s] }
+// isStandardName reports whether a name is one of standardNames.
+func isStandardName(s string) bool { return standardShapes.mayHave(s) && standardSet[s] }
 
 // keywordCXX returns the index of a C++ keyword in keywordsCXX, -1 for other
 // words.
@@ -110,4 +166,43 @@ func keywordCXX(s string) int {
 		}
 	}
 	return -1
+}
+
+var (
+	errKeyword  = errors.New("its name is a keyword of C")
+	errTaken    = errors.New("its name is a predefined macro or a keyword of a compiler's, or a macro that headers define")
+	errFunction = errors.New("its name is a function of C's or of a compiler's, which is of another type there")
+	errType     = errors.New("its name is a type of C's or of a compiler's")
+)
+
+// memberNameError says why no member can have a name, which is an identifier.
+// CO-RE and programs know members by their names alone: there is no other name
+// for it.
+func memberNameError(name string) error {
+	switch {
+	case isKeyword(name):
+		return errKeyword
+	case isTaken(name):
+		return errTaken
+	}
+	return nil
+}
+
+// kfuncNameError says why no kfunc can have a name. Loaders know kfuncs by their
+// names alone.
+func kfuncNameError(name string) error {
+	_, isStandard := standardTypes[name]
+	switch {
+	case !btfdump.IsIdentifier(name):
+		return errName
+	case isKeyword(name), isKeywordC23(name):
+		return errKeyword
+	case isTaken(name):
+		return errTaken
+	case isStandard, isTakenInFile(name):
+		return errType
+	case isCompilersFunction(name):
+		return errFunction
+	}
+	return nil
 }

@@ -310,4 +310,17 @@ var goldenCases = []goldenCase{
 		inner := b.Union("inner", 8, at("a", i.i32, 0))
 		b.Struct("around", 9, at("c", i.char, 0), at("inner", inner, 1))
 	}},
+	// What compilers, standard headers, kfuncs or this header have taken.
+	{name: "25_taken_names", build: func(b *btftest.Builder) {
+		i := addInts(b)
+		b.Enum("__LINE__", 4, btftest.Val("__FILE__", 1), btftest.Val("memcpy", 2), btftest.Val("uint8_t", 3), btftest.Val("linux", 4), btftest.Val("NULL", 5))
+		record := b.Struct("__BPF__", 8, at("linux", i.i32, 0), at("memcpy", i.i32, 4))
+		b.Struct("typeof", 8, at("p", b.Ptr(record), 0))
+		callback := b.Typedef("callback", i.u64)
+		b.Struct("user", 32, at("c", callback, 0), at("i", b.Typedef("__int128_t", i.u32), 8), at("u", b.Typedef("__uint128_t", b.Int("unsigned __int128", 16, 0)), 16))
+		b.Typedef("memset", i.i32)
+		b.Enum("empty", 4)
+		b.Enum("full", 4, btftest.Val("empty___none", 1), btftest.Val("__btfgen_pad_64", 2), btftest.Val("__VMLINUX_H__", 3))
+		kfunc(b, "callback", b.FuncProto(btftest.Void, btftest.Arg("callback___2", callback), btftest.Arg("__LINE__", callback), btftest.Arg("memcpy", i.i32)))
+	}, main: "void f(void);\nvoid f(void) { callback(1, 2, 3); }\n"},
 }

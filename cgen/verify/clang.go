@@ -69,13 +69,20 @@ func newClang(name string, args []string, dir string) (*clang, error) {
 	return &clang{path: path, args: args, dir: dir, limit: compileLimit}, nil
 }
 
+// short is the compiler for what takes no longer than to preprocess.
+func (c *clang) short() *clang {
+	limited := *c
+	limited.limit = min(c.limit, preprocessLimit)
+	return &limited
+}
+
 // identify finds out the compiler's version, and whether it is a clang at all.
 func (c *clang) identify(ctx context.Context) error {
 	var args Arguments
 	args.Flags("--version")
 	out, messages, failed, err := c.run(ctx, args)
 	if err == nil && failed {
-		err = fmt.Errorf("it failed: %.400s", messages)
+		err = fmt.Errorf("it failed: %s", c.gist(messages))
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -98,6 +105,15 @@ func majorVersion(version string) int {
 	return n
 }
 
+// withoutTemporary is a message without what is random in it: the names of files
+// that are ours, which a header can have in its messages, and our prefix of names.
+func (c *clang) withoutTemporary(text string) string {
+	if c.dir != "" {
+		text = strings.ReplaceAll(text, c.dir+string(filepath.Separator), "")
+	}
+	return keyPattern().ReplaceAllString(text, "")
+}
+
 // A diagnostic is an error that the compiler reports.
 type diagnostic struct {
 	file string // "" where it concerns no file
@@ -113,7 +129,7 @@ var diagnosticPattern = onDemand(`(?m)^(?:(.+):(\d+):\d+: |)(?:fatal )?error: (.
 func (c *clang) compile(ctx context.Context, args Arguments) (stdout []byte, found []diagnostic, messages string, err error) {
 	// Warnings are for those who wrote the header; diagnostics are to be one line each.
 	var all Arguments
-	all.Flags("-w", "-fno-color-diagnostics", "-fno-caret-diagnostics", "-ferror-limit=0")
+	all.Flags("-w", "-fno-color-diagnostics", "-fno-caret-diagnostics", "-ferror-limit=0", "-fno-crash-diagnostics")
 	all.Append(args)
 	all.Flags(c.flags...)
 	stdout, messages, failed, err := c.run(ctx, all)
@@ -122,10 +138,14 @@ func (c *clang) compile(ctx context.Context, args Arguments) (stdout []byte, fou
 	}
 	for _, m := range diagnosticPattern().FindAllStringSubmatch(messages, -1) {
 		line, _ := strconv.Atoi(m[2])
-		found = append(found, diagnostic{file: m[1], line: line, text: m[3]})
+		found = append(found, diagnostic{file: m[1], line: line, text: c.withoutTemporary(m[3])})
 	}
 	if len(found) == 0 {
-		return nil, nil, messages, fmt.Errorf("%s failed: %.400s", c.path, messages)
+		// Where there is no room, there is none for what it says either.
+		if err := WriteTemp(filepath.Join(c.dir, "room"), make([]byte, 1<<16)); err != nil {
+			return nil, nil, messages, err
+		}
+		return nil, nil, messages, fmt.Errorf("%s failed: %s", c.path, c.gist(messages))
 	}
 	return nil, found, messages, nil
 }
@@ -163,7 +183,12 @@ func (c *clang) run(ctx context.Context, args Arguments) (stdout []byte, message
 	}
 	cmd.Stdout, cmd.Stderr = out.file, diagnostics.file
 	stopWatching := watch(cancel, out, diagnostics)
-	err = cmd.Run()
+	if err = cmd.Start(); err == nil {
+		if c.dir != "" { // the header of others, not the program of the user's
+			limitResources(cmd.Process.Pid)
+		}
+		err = cmd.Wait()
+	}
 	stopWatching()
 	var exit *exec.ExitError
 	switch {
@@ -188,14 +213,50 @@ func (c *clang) run(ctx context.Context, args Arguments) (stdout []byte, message
 		return nil, "", false, e
 	case err == nil:
 		return stdout, messages, false, nil
+	case tooLong(exit) || tooLongPattern().MatchString(messages):
+		return nil, "", false, fmt.Errorf("%s writes a file of more than %d MiB, and was stopped: what it compiles has data of its own", c.path, maxWritten>>20)
+	case outOfMemoryPattern().MatchString(messages):
+		return nil, "", false, fmt.Errorf("%s ran out of memory, of which it gets %d GiB at most", c.path, int64(maxMemory)>>30)
 	case exit.ExitCode() < 0: // a signal
-		return nil, "", false, fmt.Errorf("%s: %w: %.400s", c.path, err, messages)
+		return nil, "", false, fmt.Errorf("%s: %w: %s", c.path, err, c.gist(messages))
+	}
+	if m := noRoomPattern().FindStringSubmatch(messages); m != nil {
+		return nil, "", false, &TempError{os.TempDir(), errors.New(strings.ToLower(m[1]))}
 	}
 	if m := noTargetPattern().FindString(messages); m != "" {
 		return nil, "", false, fmt.Errorf("%w for this target: %s was built without it (%s)", ErrNoClang, c.path, m)
 	}
 	return stdout, messages, true, nil
 }
+
+// gist is the part of a compiler's messages that says why it failed. Which addresses
+// it crashed at, and which files it was given, are other ones each time.
+func (c *clang) gist(messages string) string {
+	text := gistPattern().FindString(messages)
+	if text == "" {
+		text, _, _ = strings.Cut(strings.TrimSpace(messages), "\n")
+	}
+	if text = c.withoutTemporary(text); text == "" {
+		return "it does not say why"
+	}
+	return fmt.Sprintf("%.400s", text)
+}
+
+var (
+	gistPattern = onDemand(`(?m)^.*(?:error: |ERROR: |Assertion ).*$`)
+	// These are about no place in what is compiled, which could say them, too.
+	tooLongPattern     = onDemand(`(?m)^(?:clang[^ ]*: )?(?:fatal error|error|LLVM ERROR): .*File too large`)
+	outOfMemoryPattern = onDemand(`(?m)^(?:(?:clang[^ ]*: )?(?:fatal error|error|LLVM ERROR): .*(?:out of memory|Cannot allocate memory)|terminate called after throwing an instance of 'std::bad_alloc')`)
+	noRoomPattern      = onDemand(`(?m)^(?:clang[^ ]*: )?(?:fatal error|error|LLVM ERROR): .*(No space left on device|Disk quota exceeded|Read-only file system)`)
+)
+
+// maxWritten bounds each file that a compiler writes for a header, in bytes, and
+// maxMemory what it may allocate for it. A whole kernel takes 16 MB of the one,
+// precompiled, and 180 of the other. They hold on Linux.
+const (
+	maxWritten = 512 << 20
+	maxMemory  = 4 << 30
+)
 
 var noTargetPattern = onDemand(`(?m)unable to create target.*$`)
 
@@ -208,7 +269,7 @@ type output struct {
 func newOutput(dir string, limit int64) (*output, error) {
 	file, err := os.CreateTemp(dir, "btfgen-output-")
 	if err != nil {
-		return nil, err
+		return nil, tempError(err)
 	}
 	// Where the system lets an open file be removed, not even a kill leaves it.
 	os.Remove(file.Name())
@@ -258,7 +319,7 @@ func watch(end func(), outputs ...*output) (stop func()) {
 
 // write puts a source file where the compiler runs.
 func (c *clang) write(name, text string) error {
-	return os.WriteFile(filepath.Join(c.dir, name), []byte(text), 0o600)
+	return WriteTemp(filepath.Join(c.dir, name), []byte(text))
 }
 
 // onDemand compiles a pattern when it is first used: most runs of btfgen use none.

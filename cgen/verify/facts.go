@@ -18,6 +18,8 @@ type fact struct {
 	member string
 	aspect Aspect
 	show   func(value uint64) string
+	// optional says that it may not compile: it may need what only programs have.
+	optional bool
 }
 
 func (f *fact) typeTitle() string {
@@ -72,18 +74,7 @@ func (c *check) collectFacts() *factSet {
 		s.found = append(s.found, first.found...)
 	}
 	c.anonymousEnums(s)
-	c.macros(s)
 	return s
-}
-
-// macros states what is wrong with macros that programs ask about types with.
-func (c *check) macros(s *factSet) {
-	for _, word := range c.unit.keywords {
-		s.found = append(s.found, Mismatch{Type: "macro " + word, Aspect: AspectMacro, BTF: "a word of C's", Compiler: "a macro"})
-	}
-	if c.unit.offsetof != "" {
-		s.facts = append(s.facts, fact{expr: "(" + c.unit.offsetof + ")", want: 4, title: "macro offsetof", aspect: AspectMacro, show: byteCount})
-	}
 }
 
 func sameFacts(a, b factSet) bool {

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"debug/elf"
 	"slices"
 	"strings"
 
@@ -36,11 +37,36 @@ func (c *check) compareAll() {
 		}
 		c.settle(e, probes)
 		for _, p := range probes {
+			c.symbol(p)
 			if len(p.access) > 0 && !p.relocated {
 				c.report.add(Mismatch{Type: e.title(), Member: quoted(p.access[0].name), Aspect: AspectRelocation, BTF: "an access that is relocated", Compiler: "a plain access"})
 			}
 		}
 	}
+}
+
+// symbol reports a function that programs would call by another name than the
+// kernel's, or that is the header's own. Of one that the BTF does not mark as a kfunc
+// a header may have its own.
+func (c *check) symbol(p *probe) {
+	if !p.hasSymbol() {
+		return
+	}
+	m := Mismatch{Type: p.entry.title(), Aspect: AspectSymbol, BTF: p.entry.name}
+	switch {
+	case p.symbol.Section != elf.SHN_UNDEF:
+		if len(c.view.Kfuncs()) == 0 {
+			return
+		}
+		m.BTF, m.Compiler = "a kernel's function", "one that the header defines"
+	case p.symbol.Name == p.head:
+		return
+	case p.symbol.Name == "":
+		m.Compiler = "no symbol"
+	default:
+		m.Compiler = quoted(p.symbol.Name)
+	}
+	c.report.add(m)
 }
 
 // compare lists how a type differs from what a probe brought back.

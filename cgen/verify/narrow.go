@@ -151,13 +151,17 @@ func (c *check) narrowBitfields(ctx context.Context, u *unit, fields []field) ([
 		for i, f := range fields {
 			fmt.Fprintf(&b, "const %s %sb%d = { .%s = -1 };\n", f.record, u.key, i, f.name)
 		}
-		object, diagnostics, err := u.object(ctx, "bitfields", b.String())
+		path, diagnostics, err := u.object(ctx, "bitfields", b.String())
 		if err != nil {
 			return nil, err
 		}
 		if len(diagnostics) == 0 {
-			found, err := c.bitfieldPlaces(object, u.key, fields)
-			return append(list, found...), err
+			err := readObject(path, func(o object) error {
+				found, err := c.bitfieldPlaces(o, u.key, fields)
+				list = append(list, found...)
+				return err
+			})
+			return list, err
 		}
 		missing := make(map[int]bool)
 		for _, d := range diagnostics {
@@ -181,22 +185,22 @@ func (c *check) narrowBitfields(ctx context.Context, u *unit, fields []field) ([
 }
 
 // bitfieldPlaces compares the bits that are set with those that should be.
-func (c *check) bitfieldPlaces(object, key string, fields []field) ([]Mismatch, error) {
+func (c *check) bitfieldPlaces(o object, key string, fields []field) ([]Mismatch, error) {
 	if len(fields) == 0 {
 		return nil, nil
 	}
-	variables, _, err := variables(object)
+	variables, err := o.variables()
 	if err != nil {
 		return nil, err
 	}
 	c.bitfields += len(fields)
 	var list []Mismatch
 	for i, f := range fields {
-		data, ok := variables[fmt.Sprintf("%sb%d", key, i)]
-		if !ok {
-			return nil, fmt.Errorf("the object that the compiler wrote lacks a variable of %s that it was given", f.entry.title())
+		v := variables[fmt.Sprintf("%sb%d", key, i)]
+		if v == nil {
+			return nil, fmt.Errorf("it lacks a variable of %s that it was given", f.entry.title())
 		}
-		first, count := setBits(data, isBig(c.view))
+		first, count := setBits(v.data, isBig(c.view))
 		at, size := f.offset, uint64(f.BitSize)
 		if t := c.view.Type(c.view.Resolve(f.Type)); t.IntEncoding()&btfdump.IntBool != 0 {
 			if isBig(c.view) {

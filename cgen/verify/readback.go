@@ -24,6 +24,14 @@ type probe struct {
 	view      *btfdump.View
 	id        btfdump.TypeID
 	relocated bool
+	symbol    elf.Symbol // of a function
+}
+
+// hasSymbol reports whether a probe finds out by which symbol programs call a function.
+// That of __bpf_trap is clang's business: from clang 21 on it calls it by itself, and
+// crashes where its address is a value.
+func (p *probe) hasSymbol() bool {
+	return p.entry.class == classFunction && p.head != "__bpf_trap"
 }
 
 // shardSize is how many probes one compile gets: clang's BTF pass takes a time
@@ -138,17 +146,32 @@ func (c *check) compileShards(ctx context.Context, u *unit, name string, shards 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	next := make(chan int)
+	stop := make(chan struct{}) // the header does not compile
 	var wg sync.WaitGroup
 	var mu sync.Mutex
-	finished := 0
+	finished, failed := 0, len(shards)
+	var failure error
 	for range min(c.workers, len(shards)) {
 		wg.Go(func() {
 			for i := range next {
-				if err := c.shard(ctx, u, fmt.Sprintf("%s%d", name, i), shards[i]); err != nil {
+				err := c.shard(ctx, u, fmt.Sprintf("%s%d", name, i), shards[i])
+				mu.Lock()
+				// Of several errors about the header the first shard's is reported,
+				// whichever comes first: those before it have been started, too.
+				if errors.As(err, new(headerError)) {
+					if failure == nil {
+						close(stop)
+					}
+					if i < failed {
+						failure, failed = err, i
+					}
+					err = nil
+				}
+				if err != nil {
+					mu.Unlock()
 					cancel(err)
 					return
 				}
-				mu.Lock()
 				finished++
 				c.progress(fmt.Sprintf("%s: reading types back: %d of %d", u.cc.label(), finished, len(shards)))
 				mu.Unlock()
@@ -159,13 +182,18 @@ feed:
 	for i := range shards {
 		select {
 		case next <- i:
+		case <-stop:
+			break feed
 		case <-ctx.Done():
 			break feed
 		}
 	}
 	close(next)
 	wg.Wait()
-	return context.Cause(ctx)
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	return failure
 }
 
 // maxRounds bounds how often a shard is compiled with what does not compile
@@ -178,12 +206,12 @@ func (c *check) shard(ctx context.Context, u *unit, name string, probes []*probe
 	asked := probes
 	for range maxRounds {
 		text, lines := source(u.key, asked)
-		object, diagnostics, err := u.object(ctx, name, text, programFlags()...)
+		path, diagnostics, err := u.object(ctx, name, text, programFlags()...)
 		if err != nil {
 			return err
 		}
 		if len(diagnostics) == 0 {
-			return answer(object, u.key, asked)
+			return readObject(path, func(o object) error { return o.answer(u.key, asked) })
 		}
 		noType, noMember := map[*probe]bool{}, map[*probe]bool{}
 		for _, d := range diagnostics {
@@ -244,7 +272,11 @@ func source(key string, probes []*probe) (text string, lines []line) {
 		if p.entry.class <= classUnion {
 			qualifiers = ownQualifiers
 		}
-		fmt.Fprintf(&b, "%s%s *%sp%d;\n", qualifiers, p.entry.cType(p.head), key, i)
+		value := "" // of a function, what a program would call
+		if p.hasSymbol() {
+			value = " = " + p.head
+		}
+		fmt.Fprintf(&b, "%s%s *%sp%d%s;\n", qualifiers, p.entry.cType(p.head), key, i, value)
 		lines = append(lines, line{probe: p})
 	}
 	fmt.Fprintf(&b, "volatile unsigned long long %[1]ssink;\nvoid %[1]saccess(void) {\n", key)
@@ -265,28 +297,10 @@ func source(key string, probes []*probe) (text string, lines []line) {
 }
 
 // answer reads a shard's object.
-func answer(path, key string, probes []*probe) error {
-	object, err := elf.Open(path)
-	if err != nil {
-		return fmt.Errorf("the object that the compiler wrote: %w", err)
-	}
-	defer object.Close()
-	section := func(name string) ([]byte, error) {
-		if s := object.Section(name); s != nil {
-			return s.Data()
-		}
-		return nil, nil
-	}
-	raw, err := section(".BTF")
+func (o object) answer(key string, probes []*probe) error {
+	view, err := o.btf()
 	if err != nil {
 		return err
-	}
-	if raw == nil {
-		return errors.New("the compiler wrote no BTF")
-	}
-	view, err := btfdump.New(raw)
-	if err != nil {
-		return fmt.Errorf("the BTF that the compiler wrote: %w", err)
 	}
 	for t := range view.All() {
 		var i int
@@ -308,9 +322,12 @@ func answer(path, key string, probes []*probe) error {
 		probes[i].view, probes[i].id = view, id
 	}
 	if i := slices.IndexFunc(probes, func(p *probe) bool { return p.view == nil }); i >= 0 {
-		return fmt.Errorf("the BTF that the compiler wrote lacks a pointer to %s that it was given", probes[i].entry.title())
+		return fmt.Errorf("its BTF lacks a pointer to %s that it was given", probes[i].entry.title())
 	}
-	ext, err := section(".BTF.ext")
+	if err := o.symbolsOf(key, probes); err != nil {
+		return err
+	}
+	ext, err := o.section(".BTF.ext")
 	if err != nil {
 		return err
 	}
@@ -318,7 +335,7 @@ func answer(path, key string, probes []*probe) error {
 	if ext != nil {
 		read, err := btfdump.ReadExt(ext, view)
 		if err != nil {
-			return fmt.Errorf("the .BTF.ext that the compiler wrote: %w", err)
+			return fmt.Errorf("its .BTF.ext: %w", err)
 		}
 		for _, r := range read.Relocations {
 			relocated[view.Resolve(r.Type)] = true
@@ -326,6 +343,28 @@ func answer(path, key string, probes []*probe) error {
 	}
 	for _, p := range probes {
 		p.relocated = relocated[p.view.Resolve(p.id)]
+	}
+	return nil
+}
+
+// symbolsOf finds out by which symbols programs call the functions among probes.
+func (o object) symbolsOf(key string, probes []*probe) error {
+	if !slices.ContainsFunc(probes, (*probe).hasSymbol) {
+		return nil
+	}
+	variables, err := o.variables()
+	if err != nil {
+		return err
+	}
+	for i, p := range probes {
+		if !p.hasSymbol() {
+			continue
+		}
+		v := variables[fmt.Sprintf("%sp%d", key, i)]
+		if v == nil {
+			return fmt.Errorf("it lacks a pointer to %s that it was given", p.entry.title())
+		}
+		p.symbol = v.symbol
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"cmp"
+	"path/filepath"
 	"slices"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -20,7 +21,8 @@ const (
 	AspectSign       Aspect = "sign"
 	AspectValue      Aspect = "value"
 	AspectRelocation Aspect = "relocation"
-	AspectMacro      Aspect = "macro" // that takes a word of C's from programs
+	AspectMacro      Aspect = "macro"  // that has programs say something else
+	AspectSymbol     Aspect = "symbol" // by which programs call a function
 )
 
 // Mismatch is one thing that the BTF and the compiler do not agree on. Its
@@ -65,7 +67,11 @@ type Report struct {
 
 	// Errors are the compiler's, if the header does not compile. Nothing has
 	// been compared then.
-	Errors     []string   `json:"errors,omitempty"`
+	Errors []string `json:"errors,omitempty"`
+	// Includes are the files that the header includes, relative to its directory if
+	// they lie below it; Elsewhere says that all that was compared is in those.
+	Includes   []string   `json:"includes,omitempty"`
+	Elsewhere  bool       `json:"elsewhere,omitempty"`
 	Counts     Counts     `json:"counts"`
 	Mismatches []Mismatch `json:"mismatches"`
 	// Absent are the types that the BTF has and the header has not.
@@ -192,4 +198,41 @@ func (c *check) count() {
 			n.Functions++
 		}
 	}
+}
+
+// includes fills in what the header includes.
+func (c *check) includes() {
+	if c.unit == nil {
+		return
+	}
+	for _, file := range c.unit.includes {
+		if file = c.below(file); !slices.Contains(c.report.Includes, file) {
+			c.report.Includes = append(c.report.Includes, file)
+		}
+	}
+}
+
+// below is a file's path from the header's directory, if it lies below that.
+func (c *check) below(file string) string {
+	if path, err := filepath.Rel(filepath.Dir(c.header), file); err == nil && filepath.IsLocal(path) {
+		return path
+	}
+	return file
+}
+
+// isElsewhere reports whether all that was compared is in files that the header
+// includes.
+func (c *check) isElsewhere() bool {
+	if len(c.unit.includes) == 0 {
+		return false
+	}
+	own := newHeads(scan(c.unit.ownText()))
+	found := false
+	for _, e := range c.names.entries {
+		if len(e.heads) > 0 && len(own.of(e)) > 0 {
+			return false
+		}
+		found = found || len(e.heads) > 0
+	}
+	return found
 }

@@ -36,8 +36,10 @@ type unit struct {
 	link string // the header's path in markers of lines
 	key  string // random, an identifier: the prefix of all names that are ours
 
-	keywords []string // that the header leaves behind as macros
-	offsetof string   // what the header's macro makes of offsetof(struct key+"o", b); "" if it has none
+	headerDir string   // where the header's own includes start from; "" where it can have none
+	macros    macroSet // that there are at the header's end
+	mayPoison bool     // a #pragma GCC poison can be in it
+	includes  []string // files that it includes, as the compiler calls them
 }
 
 // ours, as the file of a diagnostic, is the text behind the header.
@@ -57,34 +59,61 @@ func preprocess(ctx context.Context, cc *clang, header string, included []string
 	if err := showAt(link, header); err != nil {
 		return nil, err
 	}
-	// The last line shows that the compiler went through all of it. It is not
+	// The last lines show that the compiler went through all of it. They are not
 	// known to the header.
-	end := u.key + "end"
-	if err := cc.write(names+"main.c", "#include \""+filepath.Base(link)+"\"\n"+macroTests(u.key)+end+"\n"); err != nil {
+	main := names + "main.c"
+	if err := cc.write(main, "#include \""+filepath.Base(link)+"\"\n#define "+u.endMacro()+"\n"+u.endWord()+"\n"); err != nil {
 		return nil, err
 	}
 	allowed := newReadable(header, included)
-	var args Arguments
-	args.Flags(programFlags()...)
+	u.link = link
 	if allowed.dir != "" {
-		args.File("-iquote", filepath.Dir(header)) // where the header's includes start from
+		u.headerDir = filepath.Dir(header)
 	}
-	// -H tells of all files at once, also where errors follow; -MD of those, too,
-	// that are embedded, or asked for with __has_include.
-	args.Flags("-E", "-H", "-Xclang", "-v", "-MD", "-MT", "x")
-	args.File("-MF", names+"files")
-	args.Source(names + "main.c")
-	limited := *cc
-	limited.limit = min(cc.limit, preprocessLimit)
-	stdout, diagnostics, messages, err := limited.compile(ctx, args)
+	// Its macros are told by another run, at the same time.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	macros := make(chan error, 1)
+	go func() {
+		var err error
+		u.macros, err = u.macrosAtEnd(ctx, main)
+		macros <- err
+	}()
+	err := u.readText(ctx, names, main, allowed)
+	if err != nil {
+		cancel()
+	}
+	if e := <-macros; err == nil {
+		err = e
+	}
 	if err != nil {
 		return nil, err
+	}
+	return u, nil
+}
+
+// readText has the header preprocessed, from the unit's main file. The names of all
+// files that are ours start with names.
+func (u *unit) readText(ctx context.Context, names, main string, allowed *readable) error {
+	cc, header := u.cc, u.name
+	// -H tells of all files at once, also where errors follow; -MD of those, too,
+	// that are embedded, or asked for with __has_include.
+	args := u.preprocessing()
+	args.Flags("-H", "-Xclang", "-v", "-MD", "-MT", "x")
+	args.File("-MF", names+"files")
+	args.Source(main)
+	stdout, diagnostics, messages, err := cc.short().compile(ctx, args)
+	if err != nil {
+		return err
 	}
 	allowed.search(messages)
 	isOurs := func(file string) bool { return strings.HasPrefix(filepath.Base(file), names) }
 	for _, file := range enteredFiles(messages) {
 		if !isOurs(file) && !allowed.has(cc.dir, file) {
-			return nil, headerError{[]diagnostic{allowed.refusal(header, file)}}
+			return headerError{[]diagnostic{allowed.refusal(header, file)}}
+		}
+		if !isOurs(file) {
+			u.includes = append(u.includes, file)
 		}
 	}
 	if len(diagnostics) > 0 {
@@ -93,31 +122,48 @@ func preprocess(ctx context.Context, cc *clang, header string, included []string
 				diagnostics[i].file = header
 			}
 		}
-		return nil, headerError{diagnostics}
+		return headerError{diagnostics}
 	}
 	rule, err := os.ReadFile(filepath.Join(cc.dir, names+"files"))
 	if err != nil {
-		return nil, fmt.Errorf("%s ended without an error, but does not say which files it read: %w", cc.path, err)
+		return fmt.Errorf("%s ended without an error, but does not say which files it read: %w", cc.path, err)
 	}
 	for _, file := range Dependencies(string(rule)) {
 		if !isOurs(file) && !allowed.has(cc.dir, file) {
-			return nil, headerError{[]diagnostic{allowed.refusal(header, file)}}
+			return headerError{[]diagnostic{allowed.refusal(header, file)}}
 		}
+		u.mayPoison = u.mayPoison || u.fileMayPoison(file)
 	}
-	text, found := strings.CutSuffix(strings.TrimRight(string(stdout), " \t\r\n"), end)
+	text, found := strings.CutSuffix(strings.TrimRight(string(stdout), " \t\r\n"), u.endWord())
 	if !found {
-		return nil, fmt.Errorf("%s does not preprocess: it ended without an error, but not with the end of what it was given", cc.path)
+		return fmt.Errorf("%s does not preprocess: it ended without an error, but not with the end of what it was given", cc.path)
 	}
-	text, macros, _ := strings.Cut(text, u.key+"macros")
-	u.macros(macros)
 	if line, text, ok := directive(text); ok {
-		return nil, headerError{[]diagnostic{{file: header, text: fmt.Sprintf("line %d of what it is preprocessed to would be a directive: %.80s", line, text)}}}
+		return headerError{[]diagnostic{{file: header, text: fmt.Sprintf("line %d of what it is preprocessed to would be a directive: %.80s", line, cc.withoutTemporary(strings.TrimSpace(text)))}}}
 	}
 	if what := assemblerReads(text); what != "" {
-		return nil, headerError{[]diagnostic{{file: header, text: what}}}
+		return headerError{[]diagnostic{{file: header, text: what}}}
 	}
-	u.text, u.link = text+"\n", link
-	return u, nil
+	u.text = text + "\n"
+	return nil
+}
+
+// ownText is the part of the text that stands in the header itself, not in what it
+// includes; as far as the header does not say otherwise, with #line.
+func (u *unit) ownText() string {
+	var b strings.Builder
+	own := false
+	for line := range strings.Lines(u.text) {
+		if marker, ok := strings.CutPrefix(line, "# "); ok {
+			if _, name, ok := strings.Cut(marker, "\""); ok {
+				name, _, _ = strings.Cut(name, "\"")
+				own = filepath.Base(name) == filepath.Base(u.link)
+			}
+		} else if own {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }
 
 // randomKey returns the start of names that nobody can guess.
@@ -126,6 +172,9 @@ func randomKey() string {
 	rand.Read(random) // never fails
 	return "btfgen_" + hex.EncodeToString(random) + "_"
 }
+
+// keyPattern is what randomKey makes.
+var keyPattern = onDemand(`btfgen_[0-9a-f]{24}_`)
 
 // showAt has the header at another path: one that can stand in an #include,
 // whatever its own name is.
@@ -137,41 +186,7 @@ func showAt(link, header string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(link, text, 0o600)
-}
-
-// askedWith are the words with which programs, and this package, ask about types.
-// A header that leaves one of them behind as a macro gives other answers than its
-// declarations do. Not among them are words that headers for old compilers define
-// with reason, such as inline.
-var askedWith = []string{
-	"struct", "union", "enum", "typedef", "extern", "sizeof", "_Alignof", "_Static_assert", "_Generic", "typeof", "__typeof__", "__attribute__",
-	"const", "volatile", "void", "char", "short", "int", "long", "float", "double", "signed", "unsigned", "_Bool", "__int128",
-	"__builtin_offsetof", "__builtin_types_compatible_p", "__builtin_preserve_access_index", "__builtin_preserve_field_info",
-	"__builtin_preserve_enum_value", "__builtin_preserve_type_info", "__builtin_btf_type_id",
-}
-
-// macroTests is text that preprocesses to the macros that there are at its place.
-func macroTests(key string) string {
-	var b strings.Builder
-	b.WriteString(key + "macros\n")
-	for _, word := range askedWith {
-		fmt.Fprintf(&b, "#ifdef %s\n%sis%s\n#endif\n", word, key, word)
-	}
-	fmt.Fprintf(&b, "#ifdef offsetof\n%[1]soffsetof offsetof(struct %[1]so, b)\n#endif\n", key)
-	return b.String()
-}
-
-// macros reads what came of macroTests.
-func (u *unit) macros(text string) {
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		if word, ok := strings.CutPrefix(line, u.key+"is"); ok {
-			u.keywords = append(u.keywords, word)
-		} else if expression, ok := strings.CutPrefix(line, u.key+"offsetof "); ok {
-			u.offsetof = expression
-		}
-	}
+	return WriteTemp(link, text)
 }
 
 // programFlags are those that programs for BPF are compiled with always: what

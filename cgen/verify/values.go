@@ -2,8 +2,6 @@ package verify
 
 import (
 	"context"
-	"debug/elf"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"strconv"
@@ -57,7 +55,7 @@ func (c *check) assertEach(ctx context.Context, u *unit, name string, facts []fa
 			switch {
 			case !bad:
 				kept = append(kept, f)
-			case f.aspect == AspectMacro: // it may need what only programs have
+			case f.optional:
 			case f.entry == nil || !c.isDropped(f.entry):
 				list = append(list, Mismatch{Type: f.typeTitle(), Member: f.member, Aspect: AspectMember, BTF: f.show(f.want), Compiler: "none: " + text})
 			}
@@ -80,7 +78,7 @@ func (c *check) assertEach(ctx context.Context, u *unit, name string, facts []fa
 // line. The parser goes on behind one that does not.
 func statements(key string, facts []fact) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "struct %so { char a; int b; };\n", key)
+	b.WriteString(ownRecords(key) + "\n")
 	for i := range facts {
 		b.WriteString("_Static_assert((" + facts[i].expr + ") * 0 == 0, \"\");\n")
 	}
@@ -116,11 +114,15 @@ func (c *check) isDropped(e *entry) bool {
 // values returns what the expressions of facts come to, unless there are
 // diagnostics about them, or about the code in tail.
 func (u *unit) values(ctx context.Context, name string, facts []fact, tail string) ([]uint64, []diagnostic, error) {
-	object, diagnostics, err := u.object(ctx, name, valuesText(u.key, facts)+tail)
+	path, diagnostics, err := u.object(ctx, name, valuesText(u.key, facts)+tail)
 	if err != nil || len(diagnostics) > 0 {
 		return nil, diagnostics, err
 	}
-	values, err := readValues(object, u.key, facts)
+	var values []uint64
+	err = readObject(path, func(o object) (err error) {
+		values, err = o.readValues(u.key, facts)
+		return err
+	})
 	return values, nil, err
 }
 
@@ -129,7 +131,7 @@ func (u *unit) values(ctx context.Context, name string, facts []fact, tail strin
 func valuesText(key string, facts []fact) string {
 	var b strings.Builder
 	mark := valuesMark(key)
-	fmt.Fprintf(&b, "struct %[1]so { char a; int b; }; const unsigned long long %[1]svalues[] = { %[2]dull,\n", key, mark)
+	fmt.Fprintf(&b, "%[3]s const unsigned long long %[1]svalues[] = { %[2]dull,\n", key, mark, ownRecords(key))
 	for _, f := range facts {
 		b.WriteString(f.expr + ",\n")
 	}
@@ -144,52 +146,18 @@ func valuesMark(key string) uint64 {
 }
 
 // readValues reads that variable from an object.
-func readValues(path, key string, facts []fact) ([]uint64, error) {
-	variables, order, err := variables(path)
+func (o object) readValues(key string, facts []fact) ([]uint64, error) {
+	variables, err := o.variables()
 	if err != nil {
-		return nil, fmt.Errorf("the object that the compiler wrote: %w", err)
+		return nil, err
 	}
-	data := variables[key+"values"]
-	if len(data) != 8*(len(facts)+2) {
-		return nil, fmt.Errorf("the compiler made %d bytes of %d values", len(data), len(facts)+2)
+	v := variables[key+"values"]
+	if v == nil || len(v.data) != 8*(len(facts)+2) {
+		return nil, fmt.Errorf("it lacks the variable with %d values", len(facts)+2)
 	}
-	values := make([]uint64, len(facts)+2)
-	for i := range values {
-		values[i] = order.Uint64(data[8*i:])
-	}
+	values := v.values(o.ByteOrder)
 	if mark := valuesMark(key); values[0] != mark || values[len(values)-1] != ^mark {
-		return nil, errors.New("the values in the compiler's object are not those that it was asked for")
+		return nil, errors.New("its values are not those that the compiler was asked for")
 	}
 	return values[1 : len(values)-1], nil
-}
-
-// variables returns the bytes of all variables in an object file, by name.
-func variables(path string) (map[string][]byte, binary.ByteOrder, error) {
-	object, err := elf.Open(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer object.Close()
-	symbols, err := object.Symbols()
-	if err != nil {
-		return nil, nil, err
-	}
-	sections := make(map[elf.SectionIndex][]byte)
-	found := make(map[string][]byte)
-	for _, s := range symbols {
-		if elf.ST_TYPE(s.Info) != elf.STT_OBJECT || int(s.Section) >= len(object.Sections) || object.Sections[s.Section].Type == elf.SHT_NOBITS {
-			continue
-		}
-		data, ok := sections[s.Section]
-		if !ok {
-			if data, err = object.Sections[s.Section].Data(); err != nil {
-				return nil, nil, err
-			}
-			sections[s.Section] = data
-		}
-		if s.Value <= uint64(len(data)) && s.Size <= uint64(len(data))-s.Value {
-			found[s.Name] = data[s.Value:][:s.Size]
-		}
-	}
-	return found, object.ByteOrder, nil
 }

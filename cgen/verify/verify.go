@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -81,14 +82,26 @@ func (e headerError) Error() string {
 	return e.diagnostics[0].String()
 }
 
+// behind reports whether a diagnostic is about what stands behind the header.
+func (d diagnostic) behind() bool {
+	return d.file == ours || keyPattern().MatchString(filepath.Base(d.file))
+}
+
 func (d diagnostic) String() string {
-	switch {
-	case d.file == "" || d.file == ours:
-		return d.text
-	case d.line == 0:
-		return filepath.Base(d.file) + ": " + d.text
+	name := d.file
+	if filepath.IsAbs(name) {
+		name = filepath.Base(name)
 	}
-	return fmt.Sprintf("%s:%d: %s", filepath.Base(d.file), d.line, d.text)
+	switch {
+	case name == "":
+		return d.text
+	case d.behind():
+		return "behind the header's end: " + d.text
+	case d.line == 0:
+		return name + ": " + d.text
+	default:
+		return fmt.Sprintf("%s:%d: %s", name, d.line, d.text)
+	}
 }
 
 // Header compiles the C header at path and compares what the compiler makes of
@@ -167,13 +180,14 @@ func (c *clang) label() string {
 func (c *check) run(ctx context.Context, cc *clang) error {
 	c.progress(cc.label() + ": reading the header")
 	identified := make(chan error, 1)
-	go func() { identified <- cc.identify(ctx) }()
+	asked := *cc // it takes note of the version
+	go func() { identified <- asked.identify(ctx) }()
 	unit, err := preprocess(ctx, cc, c.header, c.included)
 	if e := <-identified; e != nil {
 		err = e
 	}
-	c.report.Version = cc.version
-	c.c23 = c.c23 && majorVersion(cc.version) >= 15 // clang 14 knows the name and none of the keywords
+	c.report.Version = asked.version
+	c.c23 = c.c23 && majorVersion(asked.version) >= 15 // clang 14 knows the name and none of the keywords
 	if e, ok := err.(headerError); ok && e.diagnostics[0].file == "" {
 		// It is about how the compiler was called, not about the header.
 		return fmt.Errorf("%s can't compile for %s, %s: %s", cc.path, c.report.Target, c.report.Std, e.diagnostics[0].text)
@@ -198,6 +212,9 @@ func (c *check) compareHeader(ctx context.Context) error {
 	c.names = findNames(c.view, c.set, c.declared)
 	c.dropped, c.evaluated, c.bitfields = make(map[*entry]bool), nil, 0
 	facts := c.collectFacts()
+	if err := c.macros(ctx, facts); err != nil {
+		return err
+	}
 
 	entries := c.names.entries
 	if c.fast {
@@ -232,6 +249,8 @@ func (c *check) compareHeader(ctx context.Context) error {
 	c.kinds()
 	c.explain()
 	c.count()
+	c.includes()
+	c.report.Elsewhere = c.isElsewhere()
 	return nil
 }
 
@@ -242,9 +261,17 @@ func (c *check) doesNotCompile(err error) error {
 	if !ok {
 		return err
 	}
-	for _, d := range e.diagnostics {
+	// What is behind the header follows from what is wrong in it, if that is known.
+	inIt := slices.DeleteFunc(slices.Clone(e.diagnostics), diagnostic.behind)
+	if len(inIt) == 0 {
+		inIt = e.diagnostics
+	}
+	for _, d := range inIt {
+		d.file = c.below(d.file)
 		c.report.Errors = append(c.report.Errors, d.String())
 	}
+	c.includes()
+	c.report.Errors = slices.Compact(c.report.Errors)
 	return nil
 }
 
@@ -257,7 +284,9 @@ func (c *check) ask(ctx context.Context, facts *factSet) (found []Mismatch, err 
 		readBack := make(chan error, 1)
 		go func() {
 			err := c.readBack(ctx, c.probes)
-			if err != nil {
+			// That the header does not compile, the assertions tell, too: of the
+			// two, it is always they that are believed.
+			if err != nil && !errors.As(err, new(headerError)) {
 				cancel()
 			}
 			readBack <- err
@@ -312,15 +341,18 @@ func (c *check) assertAndReadBack(ctx context.Context, name string, facts []fact
 	u := c.unit
 	if n := len(c.probes); n > 0 && n <= shardSize {
 		text, _ := source(u.key, c.probes)
-		object, diagnostics, err := u.object(ctx, name+"-probes", valuesText(u.key, facts)+text, programFlags()...)
+		path, diagnostics, err := u.object(ctx, name+"-probes", valuesText(u.key, facts)+text, programFlags()...)
 		if err != nil {
 			return nil, err
 		}
 		if len(diagnostics) == 0 {
-			values, err := readValues(object, u.key, facts)
-			if err == nil {
-				err = answer(object, u.key, c.probes)
-			}
+			var values []uint64
+			err := readObject(path, func(o object) (err error) {
+				if values, err = o.readValues(u.key, facts); err != nil {
+					return err
+				}
+				return o.answer(u.key, c.probes)
+			})
 			if err == nil {
 				err = c.askAlone(ctx, c.probes)
 			}

@@ -36,11 +36,15 @@ func newCompiler(ctx context.Context, names []string) (*verify.Compiler, error) 
 		return nil, err
 	}
 	compiler, err := verify.NewCompiler(ctx, program, args...)
-	return compiler, withClangHint(err)
+	return compiler, err
 }
 
-// withClangHint says what to do where there is no clang.
+// withClangHint says what to do where there is no clang, or no room for its files.
 func withClangHint(err error) error {
+	if errors.As(err, new(*verify.TempError)) {
+		name := map[bool]string{false: "TMPDIR", true: "TMP"}[runtime.GOOS == "windows"]
+		return fmt.Errorf("%w: set $%s to a directory that can be written, and has room for 100 MB", err, name)
+	}
 	if errors.Is(err, verify.ErrNoClang) {
 		return fmt.Errorf("%w: install one (Debian: \"apt-get install clang\"), or name it with --clang or $CLANG", err)
 	}

@@ -140,7 +140,7 @@ func (r slimRequest) make(ctx context.Context, console *console, out io.Writer) 
 		}
 		var proof string
 		if text, proof, remarks, err = r.fromSources(ctx, console, types, plan, whole, sources); err != nil {
-			return nil, nil, err
+			return nil, nil, withClangHint(err)
 		}
 		notes = append(notes, proof)
 	} else if text, err = types.text(); err != nil {

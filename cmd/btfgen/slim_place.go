@@ -330,7 +330,7 @@ func (p *slimProgram) writeOverlay() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(p.overlayPath(), text, 0o600)
+	return verify.WriteTemp(p.overlayPath(), text)
 }
 
 var absentFile = onDemand(`^'(.+?)' file not found`)

@@ -79,7 +79,7 @@ func (p *slimProgram) sourcePath() string {
 
 // offer writes the header to where the program finds it.
 func (p *slimProgram) offer(text []byte) error {
-	return os.WriteFile(p.headerPath(), text, 0o600)
+	return verify.WriteTemp(p.headerPath(), text)
 }
 
 // run runs the compiler on the program.

@@ -58,7 +58,7 @@ func compilerFlags() []cli.Flag {
 var verifyManual = manual{
 	synopsis: []string{"verify [flags] HEADER"},
 	about: []string{
-		"btfgen verify compiles a C header with clang and compares what the compiler makes of it with the types of a kernel: every size, member, offset, bitfield, type, value and prototype, and that accesses are relocated (CO-RE). Any header will do, whichever tool or person wrote it. Types that it lacks are counted, and are no mistake unless --type asks for them; a header with none of the kernel's types does not hold.",
+		"btfgen verify compiles a C header with clang and compares what the compiler makes of it with the types of a kernel: every size, member, offset, bitfield, type, value and prototype, and that accesses are relocated (CO-RE). Any header will do, whichever tool or person wrote it. Types that it lacks are counted, and are no mistake unless --type asks for them; a header with none of the kernel's types does not hold, and neither does one that leaves a macro behind which has programs read something else.",
 	},
 	examples: []entry{
 		{"btfgen verify vmlinux.h", "against the running kernel"},
@@ -225,12 +225,12 @@ func verified(text []byte, name string, view *btfdump.View, set *btfdump.Set, co
 	defer stop()
 	dir, remove, err := verify.TempDir()
 	if err != nil {
-		return err
+		return withClangHint(err)
 	}
 	defer remove()
 	path := filepath.Join(dir, "vmlinux.h")
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		return err
+	if err := verify.WriteTemp(path, text); err != nil {
+		return withClangHint(err)
 	}
 	reports, err := runCompilers(ctx, path, view, set, compilers, opts)
 	if err != nil {
@@ -298,6 +298,11 @@ func printReport(out io.Writer, path string, r *verify.Report, colour bool) erro
 			path, no, count(r.Counts.Typedefs, "typedef"), thousands(len(r.Absent)))
 	default:
 		fmt.Fprintf(&b, "%s: %s: %s finds nothing in it that could be compared with the BTF\n", path, no, compiler)
+	}
+	if n := len(r.Includes); n > 0 && r.Elsewhere {
+		fmt.Fprintf(&b, "   None of that is in the header itself, which includes %s: %s\n", count(n, "file"), firstOf(r.Includes))
+	} else if n > 0 && !r.Holds() {
+		fmt.Fprintf(&b, "   It includes %s: %s\n", count(n, "file"), firstOf(r.Includes))
 	}
 	if len(r.Errors) == 0 {
 		if n := len(r.Missing); n > 0 && len(r.Mismatches) > 0 {

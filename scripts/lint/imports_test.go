@@ -38,7 +38,7 @@ var rules = []rule{
 	{"btfdump/dwarf", []string{"btfdump"}, nil},
 	{"btfdump", []string{"btfdump/hugepages"}, nil},
 	{"cgen/gogen", []string{"btfdump"}, nil},
-	{"cgen/verify", []string{"btfdump", "btfdump/source"}, []string{"..."}},
+	{"cgen/verify", []string{"btfdump", "btfdump/core", "btfdump/source"}, []string{"..."}},
 	{"cgen", []string{"btfdump", "btfdump/hugepages"}, nil},
 	{"goldens", []string{"btfdump"}, []string{"..."}},
 	{"scripts", []string{"..."}, []string{"..."}},
