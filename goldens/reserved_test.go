@@ -255,7 +255,8 @@ func TestTakenNames(t *testing.T) {
 				place.build(all, i, name)
 			}
 			t.Logf("%d names, %d refused", len(names), refused)
-			if place.mayRefuse != (refused > 0) || refused > len(names)/2 {
+			// Most words are functions of compilers, which are refused as kfuncs alone.
+			if place.mayRefuse != (refused > 0) || refused > len(names)/2 && place.name != "kfunc" || refused == len(names) {
 				t.Errorf("%d of %d names are refused", refused, len(names))
 			}
 			text, err := printed(t, all)

@@ -203,7 +203,7 @@ func TestNoKernelInImage(t *testing.T) {
 		{"program in an image", append(make([]byte, 70000), pack(t, objectELF(), zst...)...), "it holds a BPF object's"},
 		{"program in an initramfs", pack(t, cpioArchive(file{"usr/share/a.btf", objectBTF()}), zst...), "it holds that of a BPF object (usr/share/a.btf) and no kernel's"},
 		{"program in a tar", tarball(file{"a.btf", objectBTF()}), "it holds that of a BPF object (a.btf) and no kernel's"},
-		{"text", []byte("neither this nor that"), "6e 65 69 74, which no format"},
+		{"text", []byte("neither this nor that"), "no BTF: it is text"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := write(t, t.TempDir(), "image", test.data)

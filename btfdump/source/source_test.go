@@ -140,7 +140,7 @@ func TestOpenErrors(t *testing.T) {
 	}{
 		{"no such file", in("missing"), nil, os.ErrNotExist, []string{in("missing")}},
 		{"directory", in("folder"), nil, ErrNoBTF, []string{in("folder"), "boot/vmlinuz-*"}},
-		{"no container", in("notes"), nil, ErrNoBTF, []string{in("notes"), "6e 65 69 74", "no format that btfgen knows"}},
+		{"no container", in("notes"), nil, ErrNoBTF, []string{in("notes"), "no BTF: it is text"}},
 		{"empty file", in("nothing"), nil, ErrNoBTF, []string{in("nothing"), "empty"}},
 		{"ELF without BTF", in("unrelated.ko"), nil, ErrNoBTF, []string{in("unrelated.ko"), "no section .BTF"}},
 		{"cut short", in("broken.btf"), nil, nil, []string{in("broken.btf")}},

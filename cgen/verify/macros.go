@@ -151,6 +151,8 @@ func (c *check) macroOfType(s *factSet, e *entry, name string) {
 	switch {
 	case ok && len(list) == 1 && slices.Contains(e.heads, list[0]):
 		return // another of its names
+	case ok && e.class != classFunction && len(e.heads) > 0 && !slices.Contains(e.heads, name) && isNoName(list):
+		return // the header has the type under another name, and this is none
 	case e.class == classFunction && len(set[name]) == 1 && set[name][0].harmlessCall(name):
 		return
 	case e.class == classTypedef && ok && !slices.ContainsFunc(list, func(t string) bool { return !slices.Contains(integerWords, t) }):
@@ -171,6 +173,30 @@ func (c *check) macroOfType(s *factSet, e *entry, name string) {
 		means = e.class.String() + " " + means
 	}
 	s.found = append(s.found, macroMismatch(name, e.title(), means))
+}
+
+// isNoName reports whether what stands for a name is nothing, or an attribute: a
+// program that says it then names no type, which compilers refuse, or warn of.
+func isNoName(list []string) bool {
+	if len(list) == 0 {
+		return true
+	}
+	if list[0] != "__attribute__" || len(list) < 2 {
+		return false
+	}
+	depth := 0
+	for i, token := range list[1:] {
+		switch token {
+		case "(":
+			depth++
+		case ")":
+			depth--
+		}
+		if depth == 0 {
+			return token == ")" && i == len(list)-2
+		}
+	}
+	return false
 }
 
 var integerWords = []string{"_Bool", "char", "short", "int", "long", "signed", "unsigned", "__int128"}
@@ -343,12 +369,7 @@ func (c *check) poisoned(ctx context.Context, s *factSet) error {
 	if !c.unit.mayPoison {
 		return nil
 	}
-	var names []string
-	for _, word := range words {
-		if !strings.HasPrefix(word, "__has_") { // which can't stand alone
-			names = append(names, word)
-		}
-	}
+	names := slices.Clone(words)
 	for _, e := range c.names.entries {
 		names = append(append(names, e.name), e.heads...)
 	}

@@ -63,7 +63,13 @@ func (u *unit) predefined(ctx context.Context) (macroSet, error) {
 // header at all.
 func (u *unit) refused(ctx context.Context, names []string) ([]int, error) {
 	source := u.key + "words.c"
-	if err := u.cc.write(source, "#include \""+filepath.Base(u.link)+"\"\n"+strings.Join(names, "\n")+"\n"); err != nil {
+	var text strings.Builder
+	text.WriteString("#include \"" + filepath.Base(u.link) + "\"\n")
+	for _, name := range names {
+		// Some words can't stand by themselves, such as _Pragma and __has_include.
+		text.WriteString("#ifdef " + name + "\n#endif\n")
+	}
+	if err := u.cc.write(source, text.String()); err != nil {
 		return nil, err
 	}
 	args := u.preprocessing()
@@ -74,8 +80,8 @@ func (u *unit) refused(ctx context.Context, names []string) ([]int, error) {
 	}
 	var list []int
 	for _, d := range diagnostics {
-		i := d.line - 2
-		if filepath.Base(d.file) != source || i < 0 || i >= len(names) {
+		i := (d.line - 2) / 2
+		if filepath.Base(d.file) != source || d.line < 2 || i >= len(names) {
 			return nil, headerError{u.called(diagnostics)}
 		}
 		list = append(list, i)
