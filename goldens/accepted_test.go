@@ -24,7 +24,7 @@ import (
 
 var (
 	randomSeed  = flag.Uint64("types.seed", 0, "the first seed of random types")
-	randomCount = flag.Uint64("types.count", 80, "how many seeds of random types to try")
+	randomCount = flag.Uint64("types.count", 40, "how many seeds of random types to try")
 	everywhere  = flag.Bool("types.everywhere", false, "compile the headers of random types with all compilers, not with some in turn")
 )
 
@@ -119,7 +119,7 @@ func TestAccepted(t *testing.T) {
 	})
 	t.Logf("%v", tally.settled)
 	n := *randomCount
-	if accepted := uint64(tally.settled["accepted"]); n >= 80 && (accepted < n/4 || uint64(tally.settled["refused"]) < n/20) {
+	if accepted := uint64(tally.settled["accepted"]); n >= 40 && (accepted < n/4 || uint64(tally.settled["refused"]) < n/20) {
 		t.Errorf("of %d, only %v", n, tally.settled)
 	}
 }

@@ -83,8 +83,14 @@ func mustCompile(t *testing.T, c clangtest.Clang, vmlinux, main string, args ...
 // standard with each clang.
 func compileEverywhere(t *testing.T, v *btfdump.View, text, program string) {
 	t.Helper()
-	for _, c := range clangtest.Compilers(t) {
-		for _, std := range c.Standards() {
+	all := clangtest.Compilers(t)
+	for i, c := range all {
+		stds := c.Standards()
+		if i < len(all)-1 {
+			// C17 is C11 with its mistakes mended: the newest compiler does for it.
+			stds = []string{stds[0], stds[len(stds)-1]}
+		}
+		for _, std := range stds {
 			mustCompile(t, c, text, "#include \"vmlinux.h\"\n"+program, "-target", target(v), "-std="+std, "-ffreestanding")
 		}
 	}

@@ -136,8 +136,10 @@ func TestHeadersThatShowNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			all := clangtest.Compilers(t)
-			for _, compiler := range []clangtest.Clang{all[0], all[len(all)-1]} {
-				for _, fast := range []bool{false, true} {
+			// The oldest and the newest, each in one way: what fools one does not
+			// depend on the other's version.
+			for i, compiler := range []clangtest.Clang{all[0], all[len(all)-1]} {
+				for _, fast := range []bool{i == 0} {
 					r, err := verify.Header(context.Background(), path, view, nil, verify.Options{Clang: compiler.Name, Fast: fast, Std: c.std})
 					if err != nil {
 						// Where the compiler's own output makes no sense, that is said.
