@@ -113,11 +113,22 @@ func TestKilledRunLeavesNoDirectory(t *testing.T) {
 	header, wrapper, beside := filepath.Join(t.TempDir(), "a.h"), filepath.Join(t.TempDir(), "clang"), t.TempDir()
 	kernel, _ := testKernel()
 	btf := filepath.Join(t.TempDir(), "kernel.btf")
-	for name, text := range map[string]string{header: "struct sk_buff { unsigned long len; };\n", btf: string(kernel), wrapper: "#!/bin/sh\necho $$ >>\"$BTFGEN_TEST_STARTED\"\nexec sleep 300\n"} {
+	// It tells its version, and compiles for as long as there is the file held: what a
+	// killed run started goes on, and ends with it, however many that are.
+	held := filepath.Join(beside, "held")
+	const compiler = `#!/bin/sh
+[ "$1" != --version ] || { echo clang version 19.1.7; exit; }
+: >"$BTFGEN_TEST_STARTED"
+n=0
+while [ -e "$BTFGEN_TEST_HELD" ] && [ $((n += 1)) -lt 3000 ]; do sleep 0.1; done
+exit 1
+`
+	for name, text := range map[string]string{header: "struct sk_buff { unsigned long len; };\n", btf: string(kernel), wrapper: compiler, held: ""} {
 		if err := os.WriteFile(name, []byte(text), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
+	t.Cleanup(func() { os.Remove(held) })
 	t.Setenv("TMPDIR", temp)
 	// A name like ours that is none of ours.
 	other := filepath.Join(temp, "btfgen-run-notes")
@@ -125,24 +136,22 @@ func TestKilledRunLeavesNoDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := func(name string) *exec.Cmd {
-		started := filepath.Join(beside, name) // the compiler, which runs more than once
-		t.Cleanup(func() {                     // what a killed run started goes on
-			numbers, _ := os.ReadFile(started)
-			for _, number := range strings.Fields(string(numbers)) {
-				exec.Command("kill", number).Run()
-			}
-		})
+		started := filepath.Join(beside, name)
 		cmd := exec.Command(os.Args[0], "-test.run=^TestRunsAsCommand$")
-		cmd.Env = append(os.Environ(), "BTFGEN_TEST_STARTED="+started, "BTFGEN_TEST_ARGS=verify -i "+btf+" --clang "+wrapper+" "+header)
+		cmd.Env = append(os.Environ(), "BTFGEN_TEST_HELD="+held, "BTFGEN_TEST_STARTED="+started, "BTFGEN_TEST_ARGS=verify -i "+btf+" --clang "+wrapper+" "+header)
+		var said bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &said, &said
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-			if numbers, err := os.ReadFile(started); err == nil && bytes.Count(numbers, []byte("\n")) == 2 {
+			if _, err := os.Stat(started); err == nil {
 				return cmd
 			}
 			if time.Now().After(deadline) {
-				t.Fatal("the compiler is not started")
+				cmd.Process.Kill()
+				cmd.Wait()
+				t.Fatalf("it does not compile: %s", &said)
 			}
 		}
 	}
