@@ -30,6 +30,17 @@ var acceptedCases = []struct {
 		b.Struct("holds", 8, at("f", b.Ptr(proto), 0))
 		b.DeclTag("bpf_kfunc", b.Func("bpf_takes", proto, btftest.Static), -1)
 	}},
+	{name: "kfuncs of types that are only declared", build: func(b *btftest.Builder) {
+		i, far, either := addInts(b), b.FwdStruct("far"), b.FwdUnion("either")
+		for name, proto := range map[string]btftest.ID{
+			"takes": b.FuncProto(btftest.Void, btftest.Arg("x", b.Volatile(far)), btftest.Arg("p", b.Ptr(far))), "last": b.FuncProto(i.i32, btftest.Arg("a", i.i32), btftest.Arg("x", either)),
+			"named": b.FuncProto(btftest.Void, btftest.Arg("x", b.Const(b.Typedef("far_t", far)))), "gives": b.FuncProto(b.Typedef("either_t", either)),
+			"more": b.FuncProto(btftest.Void, btftest.Arg("x", far), btftest.Variadic()), "empty": b.FuncProto(b.Enum("empty", 4), btftest.Arg("x", b.Enum("big", 8))),
+			"points": b.FuncProto(b.Ptr(far), btftest.Arg("x", b.Ptr(b.FuncProto(far, btftest.Arg("", either))))), "harmless": b.FuncProto(i.i32, btftest.Arg("x", i.i32)),
+		} {
+			b.DeclTag("bpf_kfunc", b.Func("bpf_"+name, proto, btftest.Static), -1)
+		}
+	}},
 	{name: "bitfields of enums with more values", build: func(b *btftest.Builder) {
 		e := b.Enum("e", 4, btftest.Val("A", 0), btftest.Val("B", 9))
 		s := b.SignedEnum("s", 1, btftest.Val("C", -1), btftest.Val("D", 3))

@@ -121,6 +121,11 @@ type diagnostic struct {
 	text string
 }
 
+// A crashError says that the compiler failed, and found no fault with what it compiles.
+type crashError struct{ error }
+
+func (e *crashError) Unwrap() error { return e.error }
+
 var diagnosticPattern = onDemand(`(?m)^(?:(.+):(\d+):\d+: |)(?:fatal )?error: (.*)$`)
 
 // compile runs the compiler. Errors in what it compiles are returned as
@@ -145,7 +150,7 @@ func (c *clang) compile(ctx context.Context, args Arguments) (stdout []byte, fou
 		if err := WriteTemp(filepath.Join(c.dir, "room"), make([]byte, 1<<16)); err != nil {
 			return nil, nil, messages, err
 		}
-		return nil, nil, messages, fmt.Errorf("%s failed: %s", c.path, c.gist(messages))
+		return nil, nil, messages, &crashError{fmt.Errorf("%s failed: %s", c.path, c.gist(messages))}
 	}
 	return nil, found, messages, nil
 }
@@ -218,7 +223,7 @@ func (c *clang) run(ctx context.Context, args Arguments) (stdout []byte, message
 	case outOfMemoryPattern().MatchString(messages):
 		return nil, "", false, fmt.Errorf("%s ran out of memory, of which it gets %d GiB at most", c.path, int64(maxMemory)>>30)
 	case exit.ExitCode() < 0: // a signal
-		return nil, "", false, fmt.Errorf("%s: %w: %s", c.path, err, c.gist(messages))
+		return nil, "", false, &crashError{fmt.Errorf("%s: %w: %s", c.path, err, c.gist(messages))}
 	}
 	if m := noRoomPattern().FindStringSubmatch(messages); m != nil {
 		return nil, "", false, &TempError{os.TempDir(), errors.New(strings.ToLower(m[1]))}

@@ -19,6 +19,8 @@ type probe struct {
 	head  string
 	// access are the members to try an access to, until one compiles.
 	access []leaf
+	// uncallable is set of a function, by findUncallable.
+	uncallable bool
 
 	// What came back.
 	view      *btfdump.View
@@ -31,7 +33,7 @@ type probe struct {
 // That of __bpf_trap is clang's business: from clang 21 on it calls it by itself, and
 // crashes where its address is a value.
 func (p *probe) hasSymbol() bool {
-	return p.entry.class == classFunction && p.head != "__bpf_trap"
+	return p.entry.class == classFunction && p.head != "__bpf_trap" && !p.uncallable
 }
 
 // shardSize is how many probes one compile gets: clang's BTF pass takes a time
@@ -207,6 +209,15 @@ func (c *check) shard(ctx context.Context, u *unit, name string, probes []*probe
 	for range maxRounds {
 		text, lines := source(u.key, asked)
 		path, diagnostics, err := u.object(ctx, name, text, programFlags()...)
+		if errors.As(err, new(*crashError)) && slices.ContainsFunc(asked, (*probe).hasSymbol) {
+			found, e := c.findUncallable(ctx, u, name, asked)
+			if e != nil {
+				return e
+			}
+			if found {
+				continue
+			}
+		}
 		if err != nil {
 			return err
 		}
@@ -243,6 +254,49 @@ func (c *check) shard(ctx context.Context, u *unit, name string, probes []*probe
 		asked = kept
 	}
 	return errChanges
+}
+
+// findUncallable finds functions among the probes of a shard on which the compiler
+// crashes: those with a parameter, or a result, of a type that the header only
+// declares. C lets such a function be declared, and no program call it. clang 22 for
+// BPF looks for the size of each type where it writes what it knows of a function
+// whose address is a value (CodeGenModule::EmitExternalDeclaration). What the types
+// are it tells when it is not asked for addresses.
+func (c *check) findUncallable(ctx context.Context, u *unit, name string, probes []*probe) (found bool, err error) {
+	var functions []*probe
+	for _, p := range probes {
+		if p.hasSymbol() {
+			functions = append(functions, p)
+			p.uncallable = true
+		}
+	}
+	if err := c.shard(ctx, u, name, probes); err != nil {
+		return false, err
+	}
+	for _, p := range functions {
+		p.uncallable = p.view != nil && takesIncomplete(p.view, p.id)
+		found = found || p.uncallable
+	}
+	return found, nil
+}
+
+// takesIncomplete reports whether a function has a parameter or a result of a type
+// that is only declared.
+func takesIncomplete(v *btfdump.View, id btfdump.TypeID) bool {
+	proto := v.Type(v.Resolve(id))
+	if proto.Kind() != btfdump.KindFuncProto {
+		return false
+	}
+	incomplete := func(id btfdump.TypeID) bool {
+		t := v.Type(v.Resolve(id))
+		return t.Kind() == btfdump.KindFwd || t.Kind() == btfdump.KindEnum && t.Vlen() == 0
+	}
+	for _, p := range proto.Params() {
+		if incomplete(p.Type) {
+			return true
+		}
+	}
+	return incomplete(proto.Ref())
 }
 
 // dropBitfields tries no accesses to bitfields any more.
