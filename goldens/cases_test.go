@@ -24,6 +24,7 @@ type goldenCase struct {
 	// are asserted of every case.
 	main  string
 	order binary.AppendByteOrder // little endian if nil
+	host  []string               // flags for GNU C of a gcc for the machine itself
 }
 
 func TestGoldenCases(t *testing.T) {
@@ -310,7 +311,8 @@ var goldenCases = []goldenCase{
 		inner := b.Union("inner", 8, at("a", i.i32, 0))
 		b.Struct("around", 9, at("c", i.char, 0), at("inner", inner, 1))
 	}},
-	// What compilers, standard headers, kfuncs or this header have taken.
+	// What compilers, standard headers, kfuncs or this header have taken. linux is a
+	// macro of gcc's where GNU C is compiled for Linux, and a name like others for BPF.
 	{name: "25_taken_names", build: func(b *btftest.Builder) {
 		i := addInts(b)
 		b.Enum("__LINE__", 4, btftest.Val("__FILE__", 1), btftest.Val("memcpy", 2), btftest.Val("uint8_t", 3), btftest.Val("linux", 4), btftest.Val("NULL", 5))
@@ -322,5 +324,5 @@ var goldenCases = []goldenCase{
 		b.Enum("empty", 4)
 		b.Enum("full", 4, btftest.Val("empty___none", 1), btftest.Val("__btfgen_pad_64", 2), btftest.Val("__VMLINUX_H__", 3))
 		kfunc(b, "callback", b.FuncProto(btftest.Void, btftest.Arg("callback___2", callback), btftest.Arg("__LINE__", callback), btftest.Arg("memcpy", i.i32)))
-	}, main: "void f(void);\nvoid f(void) { callback(1, 2, 3); }\n"},
+	}, main: "void f(void);\nvoid f(void) { callback(1, 2, 3); }\n", host: []string{"-Ulinux"}},
 }

@@ -198,12 +198,16 @@ func withModules(t *testing.T, k btftest.Kernel) *btfdump.View {
 func TestGCCWarnsOfNothingOdd(t *testing.T) {
 	const noNotes = "-Wno-packed-bitfield-compat"
 	compilers := everyGCC(t)
-	check := func(t *testing.T, v *btfdump.View, program string) {
+	check := func(t *testing.T, v *btfdump.View, program string, host ...string) {
 		_, text := header(t, v, cgen.Options{Kfuncs: true})
 		for _, c := range compilers {
 			gnu, strict := c.standards()
 			for _, std := range []string{strict[0], gnu[0], gnu[len(gnu)-1]} {
-				c.mustBeSilent(t, text, "#include \"vmlinux.h\"\n"+program, append(c.flags(target(v)), "-std="+std, noNotes)...)
+				args := append(c.flags(target(v)), "-std="+std, noNotes)
+				if !c.bpf && slices.Contains(gnu, std) {
+					args = append(args, host...)
+				}
+				c.mustBeSilent(t, text, "#include \"vmlinux.h\"\n"+program, args...)
 			}
 		}
 		if t.Failed() {
@@ -213,7 +217,7 @@ func TestGCCWarnsOfNothingOdd(t *testing.T) {
 	for _, c := range goldenCases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			check(t, c.view(t, 0), c.main)
+			check(t, c.view(t, 0), c.main, c.host...)
 		})
 	}
 	for seed := range uint64(10) {
