@@ -133,11 +133,20 @@ func (p *printer) collect(id btfdump.TypeID) base {
 		default:
 			if returned {
 				quals = 0
+				p.used.qualifiedResults = p.used.qualifiedResults || k == btfdump.KindTypedef && p.isQualified(t)
 			}
 			return base{id, quals &^ qualRestrict, tags}
 		}
 		id = t.Ref()
 	}
+}
+
+// isQualified reports whether a typedef stands for a type with qualifiers.
+func (p *printer) isQualified(t btfdump.Type) bool {
+	for t.Kind() == btfdump.KindTypedef || t.Kind() == btfdump.KindTypeTag {
+		t = p.view.Type(t.Ref())
+	}
+	return t.Kind() == btfdump.KindConst || t.Kind() == btfdump.KindVolatile || t.Kind() == btfdump.KindRestrict
 }
 
 // isObject reports whether a pointer to the type may be restrict.

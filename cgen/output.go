@@ -79,6 +79,7 @@ func (o *output) note(u *used) {
 	o.used.padding = o.used.padding || u.padding
 	o.used.packed = o.used.packed || u.packed
 	o.used.aligned = o.used.aligned || u.aligned
+	o.used.qualifiedResults = o.used.qualifiedResults || u.qualifiedResults
 	o.used.gccWarns = o.used.gccWarns || u.gccWarns
 	o.used.pointerInts = o.used.pointerInts || u.pointerInts
 	o.used.int64 = o.used.int64 || u.int64
@@ -87,14 +88,15 @@ func (o *output) note(u *used) {
 
 // used is what the text of declarations needs of the preamble.
 type used struct {
-	words         wordsCXX
-	addressSpaces bool
-	enumTypes     bool
-	narrowEnums   bool
-	padding       bool
-	packed        bool // there are records that are
-	aligned       bool
-	gccWarns      bool // of what is as it has to be, and by no option
-	pointerInts   bool
-	int64, uint64 bool // the kernel's, which are long long
+	words            wordsCXX
+	addressSpaces    bool
+	enumTypes        bool
+	narrowEnums      bool
+	padding          bool
+	packed           bool // there are records that are
+	aligned          bool
+	qualifiedResults bool // of functions, by a typedef
+	gccWarns         bool // of what is as it has to be, and by no option
+	pointerInts      bool
+	int64, uint64    bool // the kernel's, which are long long
 }

@@ -128,20 +128,30 @@ const narrowEnumTop = `#if defined(__GNUC__) && !defined(__clang__) && !defined(
 
 const narrowEnumBottom = "#undef " + macroNarrowEnum + "\n"
 
-// packedAlignedTop keeps gcc from warning of members that are aligned to more
-// than the packed record that they stand in: that is where the kernel has them.
-// Either record may be the one that is said to be aligned. clang has no such warning.
-const packedAlignedTop = `#if defined(__GNUC__) && !defined(__clang__)
+// ignoredTop and ignoredBottom are around what gcc is kept from warning of, by the
+// names of its options.
+const ignoredTop = `#if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wpacked-not-aligned"
-#endif
-
 `
 
-const packedAlignedBottom = `#if defined(__GNUC__) && !defined(__clang__)
+const ignoredBottom = `#if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic pop
 #endif
 `
+
+// gccIgnores lists the warnings that gcc is kept from: of members that are aligned
+// to more than the packed record that they stand in, since that is where the kernel
+// has them (either record may be the one that is said to be aligned); and of
+// functions that return a typedef of what is const. clang has neither.
+func (u *used) gccIgnores() (options []string) {
+	if u.packed && u.aligned {
+		options = append(options, "-Wpacked-not-aligned")
+	}
+	if u.qualifiedResults {
+		options = append(options, "-Wignored-qualifiers")
+	}
+	return options
+}
 
 // systemHeaderTop keeps gcc from warning of records without a name in prototypes,
 // for which it has no option. gcc does not compile a kernel with those; clang does.
@@ -197,9 +207,13 @@ func (p *Plan) finish(o *output) []byte {
 	}
 	top.WriteString(coRETop + kernelMacros)
 	bottom := o.used.words.undefine()
-	if o.used.packed && o.used.aligned {
-		top.WriteString(packedAlignedTop)
-		bottom += packedAlignedBottom
+	if options := o.used.gccIgnores(); options != nil {
+		top.WriteString(ignoredTop)
+		for _, option := range options {
+			top.WriteString("#pragma GCC diagnostic ignored \"" + option + "\"\n")
+		}
+		top.WriteString("#endif\n\n")
+		bottom += ignoredBottom
 	}
 	if o.used.pointerInts {
 		top.WriteString(pointerIntTop)

@@ -41,6 +41,17 @@ var acceptedCases = []struct {
 			b.DeclTag("bpf_kfunc", b.Func("bpf_"+name, proto, btftest.Static), -1)
 		}
 	}},
+	{name: "functions that return typedefs with qualifiers", build: func(b *btftest.Builder) {
+		i, far := addInts(b), b.Struct("far", 4)
+		for name, typ := range map[string]btftest.ID{
+			"const": b.Const(i.i32), "volatile": b.Typedef("volatile_t", b.Volatile(i.u8)), "restrict": b.Restrict(b.Ptr(i.i32)), "void": b.Const(btftest.Void),
+			"record": b.Const(far), "unnamed": b.Const(b.Struct("", 4, at("a", i.i32, 0))), "pointer": b.Const(b.Ptr(far)), "harmless": b.Ptr(b.Const(far)),
+		} {
+			proto := b.FuncProto(b.Typedef("gives_"+name, typ), btftest.Arg("x", i.i32))
+			b.Struct("s_"+name, 8, at("f", b.Ptr(proto), 0))
+			b.DeclTag("bpf_kfunc", b.Func("bpf_"+name, proto, btftest.Static), -1)
+		}
+	}},
 	{name: "bitfields of enums with more values", build: func(b *btftest.Builder) {
 		e := b.Enum("e", 4, btftest.Val("A", 0), btftest.Val("B", 9))
 		s := b.SignedEnum("s", 1, btftest.Val("C", -1), btftest.Val("D", 3))
