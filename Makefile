@@ -105,7 +105,7 @@ cross: ## build the command for every platform
 goldens: ## rewrite the expected headers; read their diff like code
 	go test ./goldens -update
 
-generate: ## write generated Go files again
+generate: ## write generated Go files again (asking the compilers for their words takes an hour)
 	go generate ./...
 
 generate-check: ## fail if a generated file is not fresh

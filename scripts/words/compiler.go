@@ -62,13 +62,9 @@ func findCompilers() []compiler {
 // looks for one that was meant in place of another.
 const chunkSize = 1 << 13
 
-// words asks the compiler what it has taken.
-func (c compiler) words() (words, error) {
+// macrosOfAll returns the macros that a compiler defines, whatever its flags.
+func (c compiler) macrosOfAll() (words, error) {
 	w := newWords()
-	names, err := c.candidates()
-	if err != nil {
-		return w, err
-	}
 	variants := c.variants
 	for _, std := range []string{"c11", "gnu11", "c2x", "gnu2x"} {
 		variants = append(variants, []string{"-std=" + std})
@@ -85,9 +81,20 @@ func (c compiler) words() (words, error) {
 	if len(w.taken) == 0 {
 		return w, fmt.Errorf("it lists no macros")
 	}
-	for _, name := range slices.Sorted(maps.Keys(w.taken)) {
-		names = append(names, name)
+	return w, nil
+}
+
+// words asks the compiler what it has taken.
+func (c compiler) words() (words, error) {
+	w, err := c.macrosOfAll()
+	if err != nil {
+		return w, err
 	}
+	names, err := c.candidates()
+	if err != nil {
+		return w, err
+	}
+	names = slices.AppendSeq(names, maps.Keys(w.taken))
 	slices.Sort(names)
 	names = slices.Compact(names)
 	for i, p := range places {
