@@ -20,7 +20,7 @@ import (
 	"github.com/btfgen/btfgen/goldens/clangtest"
 )
 
-var wordsEverywhere = flag.Bool("words.everywhere", false, "compile the headers of names that are taken with all compilers and standards")
+var wordsEverywhere = flag.Bool("words.everywhere", false, "try each name that is taken in every place")
 
 // words are names that somebody has taken: the compilers here (their macros), the
 // compilers that scripts/words has seen (their keywords and functions too), C and
@@ -103,14 +103,9 @@ func gccForBPF() string {
 // are trigraphs), and as they do without flags.
 func compileInAll(t *testing.T, text, before, program string) {
 	t.Helper()
-	compileInSome(t, clangtest.Compilers(t), []string{"c11", "gnu11", "c2x", "gnu2x"}, text, before, program)
-}
-
-// compileInSome is compileInAll for those clangs and standards alone, and gcc.
-func compileInSome(t *testing.T, compilers []clangtest.Clang, stds []string, text, before, program string) {
-	t.Helper()
+	stds := []string{"c11", "gnu11", "c2x", "gnu2x"}
 	main := before + "#include \"vmlinux.h\"\n" + program
-	for _, c := range compilers {
+	for _, c := range clangtest.Compilers(t) {
 		for _, std := range stds {
 			mustCompile(t, c, text, main, "-target", "bpf", "-std="+std, "-ffreestanding")
 		}
@@ -235,18 +230,24 @@ func printed(t *testing.T, b *btftest.Builder) (string, error) {
 
 // Whatever is called like a word that somebody has taken: the header compiles
 // with all compilers and standards, and says what the BTF does, or the type is
-// refused.
+// refused. Each header has each name once, in one place or another; with
+// -words.everywhere, there is a header for each pair of them.
 func TestTakenNames(t *testing.T) {
 	names := words(t)
 	if len(names) < 2000 {
 		t.Fatalf("%d words", len(names))
 	}
-	for _, place := range namePlaces {
-		t.Run(place.name, func(t *testing.T) {
+	headers := 5
+	if *wordsEverywhere {
+		headers = len(namePlaces)
+	}
+	for h := range headers {
+		t.Run(fmt.Sprint(h), func(t *testing.T) {
 			t.Parallel()
 			all := btftest.New()
 			refused := 0
 			for i, name := range names {
+				place := namePlaces[(i+h*len(namePlaces)/headers)%len(namePlaces)]
 				one := btftest.New()
 				place.build(one, i, name)
 				if _, err := printed(t, one); err != nil {
@@ -256,7 +257,7 @@ func TestTakenNames(t *testing.T) {
 						typ = fmt.Sprintf(place.typ, i)
 					}
 					if !place.mayRefuse || !errors.As(err, &inside) || inside.Name != typ {
-						t.Errorf("%s: %v", name, err)
+						t.Errorf("%s: %s: %v", place.name, name, err)
 					}
 					refused++
 					continue
@@ -265,28 +266,15 @@ func TestTakenNames(t *testing.T) {
 			}
 			t.Logf("%d names, %d refused", len(names), refused)
 			// Most words are functions of compilers, which are refused as kfuncs alone.
-			if place.mayRefuse != (refused > 0) || refused > len(names)/2 && place.name != "kfunc" || refused == len(names) {
+			if refused == 0 || refused > len(names)/4 {
 				t.Errorf("%d of %d names are refused", refused, len(names))
 			}
 			text, err := printed(t, all)
 			if err != nil {
 				t.Fatal(err)
 			}
-			// Each name once, in every place; all compilers and standards have theirs
-			// below, with a part of the names, or with -words.everywhere.
-			v, compilers := readView(t, all.Bytes()), clangtest.Compilers(t)
-			if *wordsEverywhere {
-				compileInAll(t, text, "", "")
-				mustHold(t, v, text)
-				return
-			}
-			ends := []clangtest.Clang{compilers[0], compilers[len(compilers)-1]}
-			compileInSome(t, ends, []string{"c11", "gnu2x"}, text, "", "")
-			for i, c := range ends {
-				if r := verifyText(t, v, text, c, i == 0); len(r.Errors)+len(r.Mismatches)+len(r.Absent) > 0 {
-					t.Errorf("%s: %q %+v %q", c.Name, r.Errors, r.Mismatches, r.Absent)
-				}
-			}
+			compileInAll(t, text, "", "")
+			mustHold(t, readView(t, all.Bytes()), text)
 		})
 	}
 }
