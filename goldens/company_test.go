@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -265,7 +266,10 @@ func TestLibbpfHeaders(t *testing.T) {
 			_, text := header(t, v, cgen.Options{Kfuncs: true})
 			for _, c := range clangtest.Compilers(t) {
 				stds := c.Standards()
-				for _, std := range []string{stds[0], stds[len(stds)-1]} {
+				if name != "amd64-7.2-cloud" { // one kernel's header does for the older standards
+					stds = stds[len(stds)-1:]
+				}
+				for _, std := range slices.Compact([]string{stds[0], stds[len(stds)-1]}) {
 					args := []string{"-target", target(v), "-std=" + std, "-D__TARGET_ARCH_" + arch, "-O2", "-g", "-idirafter", asm}
 					if v.PointerSize() == 4 {
 						// libbpf's macros cast registers, which have 32 bits here, to pointers.

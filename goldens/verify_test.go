@@ -35,7 +35,13 @@ func verifyText(t *testing.T, v *btfdump.View, text string, c clangtest.Clang, f
 // others.
 func mustHold(t *testing.T, v *btfdump.View, text string) *verify.Report {
 	t.Helper()
-	all := clangtest.Compilers(t)
+	return mustHoldWith(t, v, text, clangtest.Compilers(t))
+}
+
+// mustHoldWith is mustHold for those clangs alone, of which the last looks at all.
+func mustHoldWith(t *testing.T, v *btfdump.View, text string, all []clangtest.Clang) *verify.Report {
+	t.Helper()
+	all = slices.Clone(all)
 	slices.Reverse(all)
 	var full *verify.Report
 	for i, c := range all {
@@ -72,7 +78,11 @@ func TestKernelsHold(t *testing.T) {
 			}
 			v := readView(t, btftest.Corpus(t, k.Name), modules...)
 			_, text := header(t, v, cgen.Options{Kfuncs: true})
-			r := mustHold(t, v, text)
+			compilers := clangtest.Compilers(t)
+			if k.Name != "amd64-7.2-cloud" && len(compilers) > 2 { // the oldest and the newest do for the others
+				compilers = []clangtest.Clang{compilers[0], compilers[len(compilers)-1]}
+			}
+			r := mustHoldWith(t, v, text, compilers)
 			// What was compared is the bulk of the BTF: a kernel has some 9,000
 			// records and enums in 120,000 types. btf_testmod's base has 140.
 			n := r.Counts
