@@ -37,6 +37,10 @@ func FindClang() (string, error) {
 // under a second, a slow machine perhaps ten.
 const compileLimit = 5 * time.Minute
 
+// totalLimit ends a verification that runs away, though none of its compiles does:
+// there are hundreds. That of a whole kernel takes 14 seconds.
+var totalLimit = 20 * time.Minute // a variable for its test
+
 // maxDiagnostics bounds what is kept of a compiler's messages, in bytes. One
 // about each fact of a kernel is some 10 MB. maxStdout bounds what it prints
 // otherwise: a whole kernel's header, preprocessed, has some 3 MB.
@@ -85,7 +89,7 @@ func (c *clang) identify(ctx context.Context) error {
 		err = fmt.Errorf("it failed: %s", c.gist(messages))
 	}
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %s --version: %w", ErrNoClang, c.path, err)
@@ -198,7 +202,7 @@ func (c *clang) run(ctx context.Context, args Arguments) (stdout []byte, message
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
-		return nil, "", false, ctx.Err()
+		return nil, "", false, context.Cause(ctx)
 	case diagnostics.full():
 		return nil, "", false, fmt.Errorf("%s reports more than %d MiB of errors", c.path, maxDiagnostics>>20)
 	case out.full():

@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/btfgen/btfgen/btfdump"
+	"github.com/btfgen/btfgen/goldens/btftest"
 )
 
 // fakeClang is a compiler that does what a shell script says.
@@ -117,5 +120,30 @@ func TestOutputLimit(t *testing.T) {
 	_, _, _, err := compileFile(cc)
 	if err == nil || !strings.Contains(err.Error(), "reports more than 64 MiB of errors") {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+// All compiles together are ended, too.
+func TestTotalLimit(t *testing.T) {
+	b := btftest.New()
+	b.Struct("s", 4, btftest.Field("i", b.Int("int", 4, btftest.Signed), 0))
+	view, err := btfdump.New(b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "a.h")
+	if err := os.WriteFile(path, []byte("struct s { int i; };\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := totalLimit
+	defer func() { totalLimit = before }()
+	totalLimit = 300 * time.Millisecond
+	start := time.Now()
+	_, err = Header(context.Background(), path, view, nil, Options{Clang: fakeClang(t, "exec sleep 100").path})
+	if err == nil || !strings.Contains(err.Error(), "the compiler was stopped: all that it was asked took more than 300ms") {
+		t.Errorf("the error is %v", err)
+	}
+	if took := time.Since(start); took > 30*time.Second {
+		t.Errorf("it took %v", took)
 	}
 }

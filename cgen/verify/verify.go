@@ -112,6 +112,8 @@ func (d diagnostic) String() string {
 // found out: no compiler (an [ErrNoClang]), no room for temporary files, or a
 // context that was cancelled. Temporary files are gone when it returns.
 func Header(ctx context.Context, path string, view *btfdump.View, set *btfdump.Set, opts Options) (report *Report, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, totalLimit, fmt.Errorf("the compiler was stopped: all that it was asked took more than %v", totalLimit))
+	defer cancel()
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, err
 	}
