@@ -57,7 +57,7 @@ func words(t *testing.T) []string {
 	}
 	for _, c := range clangtest.Compilers(t) {
 		newest := "-mcpu=v3"
-		if c.Major >= 17 {
+		if c.Major >= 18 { // which v4 came with
 			newest = "-mcpu=v4"
 		}
 		for _, std := range c.Standards() {
