@@ -350,6 +350,10 @@ func (p *printer) bitfields(kind string, width, n uint64) {
 // typedef prints a typedef.
 func (p *printer) typedef(t btfdump.Type) {
 	name := p.name(t.ID())
+	if name != t.Name() && isLeftMacro(t.Name()) {
+		p.fail(errMacro)
+		return
+	}
 	std, isStd := standardTypes[t.Name()]
 	var end string
 	switch {

@@ -95,6 +95,10 @@ func (p *printer) enumBody(t btfdump.Type, name string) {
 		name := text[:n]
 		if renamed {
 			if other, ok := p.naming.enumerators[enumeratorID{t.ID(), int32(i)}]; ok {
+				if isLeftMacro(name) {
+					p.fail(fmt.Errorf("enumerator %d (%s): %w", i, name, errMacro))
+					return
+				}
 				name = other
 				n = copy(line[at:], other)
 			}

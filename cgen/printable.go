@@ -165,6 +165,9 @@ func (f *finder) declared(t btfdump.Type) {
 	case k == btfdump.KindTypedef && !btfdump.IsIdentifier(t.Name()):
 		f.note(t, errName)
 		f.edit.Skip(t.ID())
+	case k == btfdump.KindTypedef && isLeftMacro(t.Name()):
+		f.note(t, errMacro)
+		f.edit.Skip(t.ID())
 	}
 }
 
@@ -185,6 +188,8 @@ func (f *finder) enum(t btfdump.Type) {
 		switch {
 		case !btfdump.IsIdentifier(e.Name):
 			drop(i, errName)
+		case isLeftMacro(e.Name):
+			drop(i, errMacro)
 		case !ok:
 			drop(i, errEnumValue)
 		default:

@@ -71,6 +71,17 @@ func isOwnMacro(name string) bool {
 	return strings.HasPrefix(name, ownPrefix)
 }
 
+// isLeftMacro reports whether this header leaves a macro of a name to programs.
+// With a suffix, a tag can stand beside it: "struct __weak" does not compile. But a
+// program that says such a typedef or enumerator could, and mean something else.
+func isLeftMacro(name string) bool {
+	switch name {
+	case "__VMLINUX_H__", "__ksym", "__weak", "__bpf_fastcall":
+		return true
+	}
+	return false
+}
+
 // isTaken reports whether a name can stand nowhere in a header that every
 // compiler takes, for other reasons than that it is a keyword of C23: it is a
 // predefined macro, a keyword of a compiler's, or a macro of this header's.
@@ -171,6 +182,7 @@ func keywordCXX(s string) int {
 var (
 	errKeyword  = errors.New("its name is a keyword of C")
 	errTaken    = errors.New("its name is a predefined macro or a keyword of a compiler's, or a macro that headers define")
+	errMacro    = errors.New("its name is a macro that this header leaves to programs")
 	errFunction = errors.New("its name is a function of C's or of a compiler's, which is of another type there")
 	errType     = errors.New("its name is a type of C's or of a compiler's")
 )

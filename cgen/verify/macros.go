@@ -56,6 +56,7 @@ type use struct {
 	name   string
 	entry  *entry // nil for an enumerator
 	member bool   // of the entry
+	value  string // the header's name of the enumerator, which may have a suffix
 }
 
 // macros states what is wrong with the macros that the header leaves behind.
@@ -97,7 +98,7 @@ func (c *check) macros(ctx context.Context, s *factSet) error {
 		case u.member:
 			s.found = append(s.found, macroMismatch(u.name, "a member of "+u.entry.title(), c.leaves(u.name)))
 		default:
-			c.macroOfValue(s, u.name)
+			c.macroOfValue(s, u.name, u.value)
 		}
 	}
 	return nil
@@ -111,23 +112,33 @@ func (c *check) uses(left map[string]bool) []use {
 	}
 	for _, e := range c.names.entries {
 		if left[e.name] {
-			list = append(list, use{e.name, e, false})
+			list = append(list, use{name: e.name, entry: e})
 		}
 		for _, head := range e.heads {
 			if head != e.name && left[head] {
-				list = append(list, use{head, e, false})
+				list = append(list, use{name: head, entry: e})
 			}
 		}
 	}
 	c.eachMember(func(e *entry, name string) {
 		if left[name] {
-			list = append(list, use{name, e, true})
+			list = append(list, use{name: name, entry: e, member: true})
 		}
 	})
+	declared := make(map[string]bool)
+	for _, body := range c.declared.enums {
+		for _, name := range body.names {
+			declared[name] = true
+		}
+	}
 	for _, body := range c.declared.enums {
 		for _, name := range body.names {
 			if left[name] {
-				list = append(list, use{name, nil, false})
+				list = append(list, use{name: name, value: name})
+			}
+			// Where the kernel's name has a suffix, programs may still say the name.
+			if plain, ok := essential(name); ok && left[plain] && !declared[plain] {
+				list = append(list, use{name: plain, value: name})
 			}
 		}
 	}
@@ -151,7 +162,7 @@ func (c *check) macroOfType(s *factSet, e *entry, name string) {
 	switch {
 	case ok && len(list) == 1 && slices.Contains(e.heads, list[0]):
 		return // another of its names
-	case ok && e.class != classFunction && len(e.heads) > 0 && !slices.Contains(e.heads, name) && isNoName(list):
+	case ok && e.class <= classEnum && len(e.heads) > 0 && !slices.Contains(e.heads, name) && isNoName(list):
 		return // the header has the type under another name, and this is none
 	case e.class == classFunction && len(set[name]) == 1 && set[name][0].harmlessCall(name):
 		return
@@ -176,7 +187,8 @@ func (c *check) macroOfType(s *factSet, e *entry, name string) {
 }
 
 // isNoName reports whether what stands for a name is nothing, or an attribute: a
-// program that says it then names no type, which compilers refuse, or warn of.
+// program that says "struct name" then names no type, and does not compile. That
+// does not go for typedefs: "u32 x = 5;" without its first word is a statement.
 func isNoName(list []string) bool {
 	if len(list) == 0 {
 		return true
@@ -202,13 +214,13 @@ func isNoName(list []string) bool {
 var integerWords = []string{"_Bool", "char", "short", "int", "long", "signed", "unsigned", "__int128"}
 
 // macroOfValue states that a macro comes to the number of the enumerator of its
-// name, and is below zero if that is.
-func (c *check) macroOfValue(s *factSet, name string) {
+// name, which is called enumerator in the header, and is below zero if that is.
+func (c *check) macroOfValue(s *factSet, name, enumerator string) {
 	list, ok := c.unit.macros.expand(name)
 	// No other names, and no casts: what the number is must not depend on where it
 	// stands.
 	for _, token := range list {
-		ok = ok && (token == name || !isWord(token[0]) && token[0] != '"' && token[0] != '#' && token[0] < 0x80)
+		ok = ok && (token == enumerator || !isWord(token[0]) && token[0] != '"' && token[0] != '#' && token[0] < 0x80)
 	}
 	if !ok || len(list) == 0 {
 		s.found = append(s.found, macroMismatch(name, "an enumerator", c.leaves(name)))
@@ -216,7 +228,7 @@ func (c *check) macroOfValue(s *factSet, name string) {
 	}
 	value := "(" + strings.Join(list, " ") + ")"
 	s.facts = append(s.facts, fact{
-		expr: fmt.Sprintf("%[1]s == %[2]s && (%[1]s < 0) == (%[2]s < 0)", value, name), want: 1, title: "macro " + name, aspect: AspectMacro,
+		expr: fmt.Sprintf("%[1]s == %[2]s && (%[1]s < 0) == (%[2]s < 0)", value, enumerator), want: 1, title: "macro " + name, aspect: AspectMacro,
 		show: func(n uint64) string { return []string{"another number", "the enumerator's number"}[n&1] },
 	})
 }

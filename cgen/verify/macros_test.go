@@ -79,6 +79,10 @@ func TestWhatHeadersLeaveBehind(t *testing.T) {
 		{name: "a typedef, as the same in other words", text: "#define UINT unsigned\n#define uint32_t UINT\n"},
 		{name: "a typedef, as a macro only", text: "!" + truePoint + "#define uint32_t unsigned int\n"},
 		{name: "a typedef, as a false macro only", text: "!" + truePoint + "#define uint32_t unsigned short\n", says: "macro uint32_t: typedef uint32_t: unsigned short"},
+		{name: "a typedef, beside its name with a suffix, as nothing", text: "!" + strings.Replace(trueKfuncs, "uint32_t", "uint32_t___2", 1) + "#define uint32_t\n", says: "macro uint32_t: typedef uint32_t: nothing"},
+		{name: "a typedef, beside its name with a suffix, as an attribute", text: "!" + strings.Replace(trueKfuncs, "uint32_t", "uint32_t___2", 1) + "#define uint32_t __attribute__((unused))\n", says: "macro uint32_t: typedef uint32_t: "},
+		{name: "a struct, beside its name with a suffix, as an attribute", text: "!" + strings.Replace(trueKfuncs, "struct point", "struct point___2", 1) + "#define point __attribute__((unused))\n"},
+		{name: "a struct, beside its name with a suffix, as a struct with an attribute", text: "!" + strings.Replace(trueKfuncs, "struct point", "struct point___2", 1) + "#define point __attribute__((unused)) circle\n", says: "macro point: struct point"},
 		{name: "a typedef of a function", text: "#define handler int\n", says: "macro handler: typedef handler: int"},
 
 		// Members.
@@ -99,6 +103,9 @@ func TestWhatHeadersLeaveBehind(t *testing.T) {
 		{name: "an enumerator, by the number of its uses", text: "#define GREEN (__COUNTER__ - __COUNTER__ + 2)\n", says: "macro GREEN"},
 		{name: "an enumerator, as the same bits", text: "#define GREEN 0x100000001ull\n", says: "macro GREEN"},
 		{name: "an enumerator, with an operator that is open", text: "#define GREEN 1 +\n", says: "macro GREEN"},
+		{name: "an enumerator, beside its name with a suffix", text: "!" + strings.Replace(trueKfuncs, "GREEN", "GREEN___2", 1) + "#define GREEN 0\n", says: "macro GREEN: the enumerator's number: another number"},
+		{name: "an enumerator, beside its name with a suffix, as the same", text: "!" + strings.Replace(trueKfuncs, "GREEN", "GREEN___2", 1) + "#define GREEN 1\n"},
+		{name: "an enumerator, beside its name with a suffix, as nothing", text: "!" + strings.Replace(trueKfuncs, "GREEN", "GREEN___2", 1) + "#define GREEN\n", says: "macro GREEN"},
 		{name: "an enumerator, with parameters", text: "#define RED(x) GREEN\n"},
 
 		// Functions.
