@@ -24,7 +24,7 @@ const textualSize = 4096
 // file is not the one that was asked for.
 func describeText(head []byte) string {
 	head = head[:min(len(head), textualSize)]
-	if !isText(head) {
+	if !IsText(head) {
 		return ""
 	}
 	start := bytes.ToLower(bytes.TrimLeft(head, " \t\r\n\ufeff"))
@@ -42,12 +42,12 @@ func describeText(head []byte) string {
 	return "text"
 }
 
-// isText reports whether bytes may be the start of a text in UTF-8.
-func isText(head []byte) bool {
+// IsText reports whether bytes may be the start of a text in UTF-8: its last rune may
+// be cut. No bytes are none.
+func IsText(head []byte) bool {
 	if len(head) == 0 {
 		return false
 	}
-	// The last rune may be cut.
 	for i := 1; i < utf8.UTFMax && i < len(head); i++ {
 		if utf8.RuneStart(head[len(head)-i]) {
 			if !utf8.FullRune(head[len(head)-i:]) {

@@ -10,9 +10,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/btfgen/btfgen/btfdump/core"
+	"github.com/btfgen/btfgen/btfdump/source"
 )
 
 // What the check command is given: objects, and values of their constants.
@@ -116,7 +116,7 @@ func describeContent(name string, head []byte, file *os.File) string {
 	switch {
 	case bytes.HasPrefix(head, []byte("!<arch>\n")):
 		return "an archive of objects: unpack it (ar x), and name the objects"
-	case !isText(head):
+	case !source.IsText(head):
 		return ""
 	}
 	switch filepath.Ext(name) {
@@ -173,18 +173,10 @@ func notKernel(name string) error {
 	switch ext := filepath.Ext(name); {
 	case machine == elf.EM_BPF:
 		return fmt.Errorf("%s is a BPF object and no kernel: objects are given without -k, as in: btfgen check %s -k KERNEL", name, name)
-	case n > 0 && isText(head[:n]) && slices.Contains([]string{".c", ".h"}, ext):
+	case source.IsText(head[:n]) && slices.Contains([]string{".c", ".h"}, ext):
 		return fmt.Errorf("%s is C source and no kernel", name)
 	}
 	return nil
-}
-
-// isText reports whether a file starts as text does.
-func isText(head []byte) bool {
-	if len(head) > utf8.UTFMax {
-		head = head[:len(head)-utf8.UTFMax] // the last rune may be cut
-	}
-	return utf8.Valid(head) && !bytes.ContainsAny(head, "\x00\x01\x02\x03\x04\x05\x06")
 }
 
 // checkConstants returns an error for a value that was set and is of no effect.
