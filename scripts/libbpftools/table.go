@@ -3,40 +3,18 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/btfgen/btfgen/goldens/clangtest"
 	"github.com/btfgen/btfgen/goldens/libbpftest"
 )
-
-// A runner does what makes the table.
-type runner struct {
-	ctx                    context.Context
-	btfgen, clang, bpftool string
-	libbpf                 string // directory with libbpf's headers
-	work                   string // directory for all that is made
-	boot                   bool
-	cache                  string
-	oracle                 *libbpftest.Oracle
-
-	kernels []*kernel
-	tools   []tool
-	// shipped are objects that Debian compiled; fit for x86 alone.
-	shipped []string
-
-	bpftoolHeaders sync.Mutex
-}
 
 // A row is a tool and a kernel, and all that was found of the two.
 type row struct {
@@ -67,11 +45,7 @@ func (w *row) fail(format string, args ...any) {
 func table(ctx context.Context, args []string) error {
 	r := &runner{ctx: ctx}
 	flags := flag.NewFlagSet("table", flag.ExitOnError)
-	flags.StringVar(&r.btfgen, "btfgen", "", "the `FILE` to run; default: what is in this repository")
-	flags.StringVar(&r.clang, "clang", "", "the `COMPILER`; default: the newest clang")
-	flags.StringVar(&r.bpftool, "bpftool", "bpftool", "the bpftool `FILE` to compare with")
-	flags.StringVar(&r.cache, "cache", "", "corpus.sh's cache, a `DIRECTORY`, with the tools in libbpf-tools/")
-	flags.StringVar(&r.work, "work", "", "a `DIRECTORY` for headers and objects, which stay there; default: a temporary one")
+	r.addFlags(flags)
 	flags.BoolVar(&r.boot, "boot", false, "start the kernels of the cache in virtual machines (qemu-system-x86_64) and load the programs there too")
 	globs := flags.String("kernels", "", "kernels of the cache whose names match one of these `GLOBS`, separated by blanks")
 	only := flags.String("tools", "*", "only tools whose names match this `GLOB`")
@@ -79,14 +53,11 @@ func table(ctx context.Context, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if r.work == "" {
-		dir, err := os.MkdirTemp("", "libbpf-tools-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
-		r.work = dir
+	remove, err := r.equip()
+	if err != nil {
+		return err
 	}
+	defer remove()
 	if err := r.prepare(flags.Args(), strings.Fields(*globs), *only, *running); err != nil {
 		return err
 	}
@@ -103,11 +74,7 @@ func table(ctx context.Context, args []string) error {
 
 // prepare finds programs, tools and kernels.
 func (r *runner) prepare(files, globs []string, only string, running bool) (err error) {
-	if r.work, err = filepath.Abs(r.work); err != nil {
-		return err
-	}
 	dir := filepath.Join(r.cache, "libbpf-tools")
-	r.libbpf = filepath.Join(dir, "include")
 	tools, err := findTools(filepath.Join(dir, "src", "libbpf-tools"))
 	if err != nil {
 		return err
@@ -126,24 +93,8 @@ func (r *runner) prepare(files, globs []string, only string, running bool) (err 
 			return err
 		}
 	}
-	if r.clang == "" {
-		found := clangtest.Find()
-		if len(found) == 0 {
-			return errors.New("no clang found: install one, as with apt-get install clang")
-		}
-		r.clang = found[len(found)-1].Name
-	}
-	if _, err := exec.LookPath(r.bpftool); err != nil {
-		return fmt.Errorf("%w: install it, as with apt-get install bpftool", err)
-	}
 	if _, err := exec.LookPath(machine); r.boot && err != nil {
 		return fmt.Errorf("%w: install it, as with apt-get install qemu-system-x86", err)
-	}
-	if r.btfgen == "" {
-		r.btfgen = filepath.Join(r.work, "btfgen")
-		if built := command(r.ctx, "go", "build", "-o", r.btfgen, "./cmd/btfgen"); built.err != nil {
-			return built.err
-		}
 	}
 	if r.oracle, err = libbpftest.New(r.work); err != nil {
 		return err
@@ -201,32 +152,17 @@ func (r *runner) run() ([]*row, []check, error) {
 
 // each does something with all rows, as many at a time as there are processors.
 func (r *runner) each(what string, rows []*row, do func(*row) error) error {
-	var wg sync.WaitGroup
-	errs := make([]error, len(rows))
-	next := make(chan int)
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			for i := range next {
-				if errs[i] = r.ctx.Err(); errs[i] == nil {
-					errs[i] = do(rows[i])
-				}
-			}
-		})
-	}
-	for i, w := range rows {
-		if i%len(r.tools) == 0 {
-			log.Printf("%s, %s", what, w.kernel.name)
-		}
-		next <- i
-	}
-	close(next)
-	wg.Wait()
-	for i, err := range errs {
-		if err != nil {
+	one := func(i int) error {
+		if err := do(rows[i]); err != nil {
 			return fmt.Errorf("%s %s for %s: %w", what, rows[i].tool.name, rows[i].kernel.name, err)
 		}
+		return nil
 	}
-	return nil
+	return r.inParallel(len(rows), one, func(i int) {
+		if i%len(r.tools) == 0 {
+			log.Printf("%s, %s", what, rows[i].kernel.name)
+		}
+	})
 }
 
 // build compiles a tool with btfgen's header. What does not compile must not

@@ -11,16 +11,12 @@ import (
 	"io/fs"
 	"log"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/btfgen/btfgen/btfdump/core"
-	"github.com/btfgen/btfgen/goldens/clangtest"
 )
 
 // Whatever a program does with the kernel's types, it must do the same with
@@ -63,11 +59,7 @@ type comparison struct {
 func versus(ctx context.Context, args []string) error {
 	r := &runner{ctx: ctx}
 	flags := flag.NewFlagSet("versus", flag.ExitOnError)
-	flags.StringVar(&r.btfgen, "btfgen", "", "the `FILE` to run; default: what is in this repository")
-	flags.StringVar(&r.clang, "clang", "", "the `COMPILER`; default: the newest clang")
-	flags.StringVar(&r.bpftool, "bpftool", "bpftool", "the bpftool `FILE` to compare with")
-	flags.StringVar(&r.cache, "cache", "", "corpus.sh's cache, a `DIRECTORY`, with the programs in libbpf-tools/")
-	flags.StringVar(&r.work, "work", "", "a `DIRECTORY` for headers and objects, which stay there; default: a temporary one")
+	r.addFlags(flags)
 	var more []string
 	flags.Func("programs", "also the programs below a `DIRECTORY`; repeatable", func(dir string) error {
 		more = append(more, dir)
@@ -76,33 +68,12 @@ func versus(ctx context.Context, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if r.work == "" {
-		dir, err := os.MkdirTemp("", "btfgen-versus-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
-		r.work = dir
+	remove, err := r.equip()
+	if err != nil {
+		return err
 	}
-	r.work, _ = filepath.Abs(r.work)
+	defer remove()
 	tools := filepath.Join(r.cache, "libbpf-tools")
-	r.libbpf = filepath.Join(tools, "include")
-	if r.clang == "" {
-		found := clangtest.Find()
-		if len(found) == 0 {
-			return errors.New("no clang found: install one, as with apt-get install clang")
-		}
-		r.clang = found[len(found)-1].Name
-	}
-	if _, err := exec.LookPath(r.bpftool); err != nil {
-		return fmt.Errorf("%w: install it, as with apt-get install bpftool", err)
-	}
-	if r.btfgen == "" {
-		r.btfgen = filepath.Join(r.work, "btfgen")
-		if built := command(ctx, "go", "build", "-o", r.btfgen, "./cmd/btfgen"); built.err != nil {
-			return built.err
-		}
-	}
 	programs, err := findPrograms(append([]string{filepath.Join(tools, "src", "libbpf-tools"), filepath.Join(tools, "selftests")}, more...))
 	if err != nil {
 		return err
@@ -171,30 +142,13 @@ func findPrograms(dirs []string) ([]programFile, error) {
 	return found, nil
 }
 
-// compareAll compiles and compares, as many programs at a time as there are
-// processors.
+// compareAll compiles and compares.
 func (r *runner) compareAll(all []*comparison) error {
-	var wg sync.WaitGroup
-	errs := make([]error, len(all))
-	next := make(chan int)
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			for i := range next {
-				if errs[i] = r.ctx.Err(); errs[i] == nil {
-					errs[i] = r.compare(all[i], filepath.Join(r.work, fmt.Sprint("object", i)))
-				}
-			}
-		})
-	}
-	for i := range all {
+	return r.inParallel(len(all), func(i int) error { return r.compare(all[i], filepath.Join(r.work, fmt.Sprint("object", i))) }, func(i int) {
 		if i%100 == 0 {
 			log.Printf("compiling: %d of %d", i, len(all))
 		}
-		next <- i
-	}
-	close(next)
-	wg.Wait()
-	return errors.Join(errs...)
+	})
 }
 
 // headers returns the directories of btfgen's header of a kernel and of bpftool's.
