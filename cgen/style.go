@@ -160,17 +160,23 @@ func (p *Plan) decideStyles() {
 			if err == nil && p.opts.Members != nil {
 				s, err = p.prunedStyle(t, s)
 			}
-			var inside *TypeError
-			switch {
-			case err == nil:
+			if err != nil {
+				p.unwritable[id] = faultOf(t, err)
+			} else {
 				p.styles[id] = s
-			case errors.As(err, &inside): // names the record at fault already
-				p.unwritable[id] = inside
-			default:
-				p.unwritable[id] = typeError(t, err)
 			}
 		}
 	}
+}
+
+// faultOf returns the error about a record that can't be written: one that names the
+// record at fault already, or one that names it.
+func faultOf(t btfdump.Type, err error) error {
+	var inside *TypeError
+	if errors.As(err, &inside) {
+		return inside
+	}
+	return typeError(t, err)
 }
 
 func (p *Plan) isDecided(id btfdump.TypeID) bool {
