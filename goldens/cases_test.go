@@ -322,7 +322,7 @@ var goldenCases = []goldenCase{
 		b.Struct("user", 32, at("c", callback, 0), at("i", b.Typedef("__int128_t", i.u32), 8), at("u", b.Typedef("__uint128_t", b.Int("unsigned __int128", 16, 0)), 16))
 		b.Typedef("memset", i.i32)
 		b.Enum("empty", 4)
-		b.Enum("full", 4, btftest.Val("empty___none", 1), btftest.Val("__btfgen_pad_64", 2), btftest.Val("__VMLINUX_H__", 3))
+		b.Enum("full", 4, btftest.Val("empty___none", 1), btftest.Val("__btfgen_pad_64", 2), btftest.Val("__bool_true_false_are_defined", 3))
 		kfunc(b, "callback", b.FuncProto(btftest.Void, btftest.Arg("callback___2", callback), btftest.Arg("__LINE__", callback), btftest.Arg("memcpy", i.i32)))
 	}, main: "void f(void);\nvoid f(void) { callback(1, 2, 3); }\n", host: []string{"-Ulinux"}},
 }

@@ -41,7 +41,7 @@ enum empty { empty___none } __attribute__((mode(SI)));
 enum full {
 	empty___none___2 = 1,
 	__btfgen_pad_64___2 = 2,
-	__VMLINUX_H_____2 = 3,
+	__bool_true_false_are_defined___2 = 3,
 };
 
 struct __BPF_____2 {
