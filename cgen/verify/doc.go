@@ -17,12 +17,14 @@
 //   - Sizes, offsets and values become constants, some 100,000 for a kernel,
 //     which clang computes in a second and which are read from the object
 //     (facts.go, values.go).
-//   - A pointer to each named type makes clang write the type as BTF, the only
-//     way to see bitfields, types of members, targets of typedefs and
-//     prototypes; and an access to a member shows whether CO-RE relocates it
-//     (readback.go). That takes many compiles of a few hundred types each, as
-//     clang's time grows with the square of their number. What comes back is
-//     compared type by type (compare.go, match.go).
+//   - A pointer to each named type makes clang describe the type in its debug
+//     information, the only way to see bitfields, types of members, targets of
+//     typedefs and prototypes; and an access to a member shows whether CO-RE
+//     relocates it (readback.go). What clang hands to its backend is read for that,
+//     as BTF (answer.go, internal/llvmir): the backend would write the same, but
+//     takes a time that grows with the square of the number of types. That way,
+//     by many objects of a few hundred types each, is gone where the other is not
+//     understood. What comes back is compared type by type (compare.go, match.go).
 //
 // Records of a 32-bit kernel that hold pointers are compared for a machine with
 // pointers of 4 bytes, see narrow.go.

@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"debug/elf"
 	"slices"
 	"strings"
 
@@ -12,10 +11,14 @@ import (
 func (c *check) compareAll() {
 	byEntry := make(map[*entry][]*probe)
 	c.short = true
+	var last *btfdump.View
 	for _, p := range c.probes {
 		if p.view != nil {
 			byEntry[p.entry] = append(byEntry[p.entry], p)
-			c.short = c.short && !recordsSigns(p.view)
+			if p.view != last {
+				c.short = c.short && !recordsSigns(p.view)
+			}
+			last = p.view
 		}
 	}
 	c.findPartners(byEntry)
@@ -54,17 +57,17 @@ func (c *check) symbol(p *probe) {
 	}
 	m := Mismatch{Type: p.entry.title(), Aspect: AspectSymbol, BTF: p.entry.name}
 	switch {
-	case p.symbol.Section != elf.SHN_UNDEF:
+	case p.symbol.defined:
 		if len(c.view.Kfuncs()) == 0 {
 			return
 		}
 		m.BTF, m.Compiler = "a kernel's function", "one that the header defines"
-	case p.symbol.Name == p.head:
+	case p.symbol.name == p.head:
 		return
-	case p.symbol.Name == "":
+	case p.symbol.name == "":
 		m.Compiler = "no symbol"
 	default:
-		m.Compiler = quoted(p.symbol.Name)
+		m.Compiler = quoted(p.symbol.name)
 	}
 	c.report.add(m)
 }

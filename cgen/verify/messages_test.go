@@ -118,3 +118,26 @@ func TestIncludesAreTold(t *testing.T) {
 		}
 	}
 }
+
+// Every compiler that there is writes what llvmir reads: the way by objects is for
+// those to come.
+func TestTypesAreReadBeforeTheBackend(t *testing.T) {
+	view, err := btfdump.New(figures().Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "a.h")
+	if err := os.WriteFile(path, []byte(trueFigures), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range clangtest.Compilers(t) {
+		var said []string
+		r, err := verify.Header(context.Background(), path, view, nil, verify.Options{Clang: c.Name, Progress: func(s string) { said = append(said, s) }})
+		if err != nil || !r.Holds() {
+			t.Errorf("%s: %v, %+v", c.Name, err, r)
+		}
+		if all := strings.Join(said, "\n"); !strings.Contains(all, "reading types back") || strings.Contains(all, "objects") {
+			t.Errorf("%s: %s", c.Name, all)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"debug/elf"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/btfgen/btfgen/btfdump"
+	"github.com/btfgen/btfgen/cgen/verify/internal/llvmir"
 )
 
 // probe asks the compiler for one of the header's types: by a global pointer to
@@ -26,7 +26,7 @@ type probe struct {
 	view      *btfdump.View
 	id        btfdump.TypeID
 	relocated bool
-	symbol    elf.Symbol // of a function
+	symbol    symbol // of a function
 }
 
 // hasSymbol reports whether a probe finds out by which symbol programs call a function.
@@ -36,9 +36,24 @@ func (p *probe) hasSymbol() bool {
 	return p.entry.class == classFunction && p.head != "__bpf_trap" && !p.uncallable
 }
 
-// shardSize is how many probes one compile gets: clang's BTF pass takes a time
-// that grows with the square of the number of types.
+// shardSize is how many probes one compile to an object gets: clang's BTF pass takes a
+// time that grows with the square of the number of types.
 const shardSize = 240
+
+// partSize is how many probes one compile gets that ends before that pass: all of a
+// kernel's, since its types lead to each other, and each compile meets most of them.
+const partSize = 20000
+
+// form is what clang is to make of probes.
+type form bool
+
+const (
+	fromIR     form = false // what its backend would be given
+	fromObject form = true
+)
+
+// first is the form that is tried first, in which all is asked at once.
+var first = fromIR // a variable for the test of the other
 
 // makeProbes returns what to ask of the compiler about entries.
 func (c *check) makeProbes(entries []*entry, fast bool) []*probe {
@@ -88,29 +103,43 @@ func (c *check) accesses(e *entry) []leaf {
 	return list[:min(len(list), tries)]
 }
 
-// readBack has probes answered, in shards on all cores.
+// readBack has probes answered: from what clang hands to its backend, and where that is
+// written in a way that llvmir does not know, from objects.
 func (c *check) readBack(ctx context.Context, probes []*probe) error {
 	if len(probes) == 0 {
 		return nil
 	}
+	c.progress(c.unit.cc.label() + ": reading types back")
+	err := c.compileShards(ctx, c.unit, "part", deal(probes, partSize), first)
+	if errors.As(err, new(*llvmir.FormatError)) {
+		err = c.readBackFromObjects(ctx, probes)
+	}
+	if err != nil {
+		return err
+	}
+	return c.askAlone(ctx, probes)
+}
+
+func (c *check) readBackFromObjects(ctx context.Context, probes []*probe) (err error) {
+	c.progress(c.unit.cc.label() + ": reading types back from objects")
 	u := c.unit
 	if len(probes) > shardSize { // many compiles of one header pay for a precompiled one
-		var err error
 		if u, err = u.precompile(ctx, programFlags()...); err != nil {
 			return err
 		}
 	}
-	// Neighbours in the list are of one kind; dealing them out makes shards
-	// that take equally long.
-	count := (len(probes) + shardSize - 1) / shardSize
+	return c.compileShards(ctx, u, "shard", deal(probes, shardSize), fromObject)
+}
+
+// deal makes shards of probes, of at most size each. Neighbours in the list are of one
+// kind; dealing them out makes shards that take equally long.
+func deal(probes []*probe, size int) [][]*probe {
+	count := (len(probes) + size - 1) / size
 	shards := make([][]*probe, count)
 	for i, p := range probes {
 		shards[i%count] = append(shards[i%count], p)
 	}
-	if err := c.compileShards(ctx, u, "shard", shards); err != nil {
-		return err
-	}
-	return c.askAlone(ctx, probes)
+	return shards
 }
 
 // askAlone asks those of the probes once more, each by itself, whose answer may
@@ -128,7 +157,7 @@ func (c *check) askAlone(ctx context.Context, probes []*probe) error {
 	for _, p := range alone {
 		p[0].view = nil
 	}
-	return c.compileShards(ctx, c.unit, "alone", alone)
+	return c.compileShards(ctx, c.unit, "alone", alone, fromObject)
 }
 
 // maxAlone is how many probes are asked once more by themselves.
@@ -144,7 +173,7 @@ func (p *probe) misread() bool {
 }
 
 // compileShards has the probes of all shards answered, on all cores.
-func (c *check) compileShards(ctx context.Context, u *unit, name string, shards [][]*probe) error {
+func (c *check) compileShards(ctx context.Context, u *unit, name string, shards [][]*probe, f form) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	next := make(chan int)
@@ -156,7 +185,7 @@ func (c *check) compileShards(ctx context.Context, u *unit, name string, shards 
 	for range min(c.workers, len(shards)) {
 		wg.Go(func() {
 			for i := range next {
-				err := c.shard(ctx, u, fmt.Sprintf("%s%d", name, i), shards[i])
+				err := c.shard(ctx, u, fmt.Sprintf("%s%d", name, i), shards[i], f)
 				mu.Lock()
 				// Of several errors about the header the first shard's is reported,
 				// whichever comes first: those before it have been started, too.
@@ -175,7 +204,9 @@ func (c *check) compileShards(ctx context.Context, u *unit, name string, shards 
 					return
 				}
 				finished++
-				c.progress(fmt.Sprintf("%s: reading types back: %d of %d", u.cc.label(), finished, len(shards)))
+				if len(shards) > 1 {
+					c.progress(fmt.Sprintf("%s: reading types back: %d of %d", u.cc.label(), finished, len(shards)))
+				}
 				mu.Unlock()
 			}
 		})
@@ -204,13 +235,19 @@ const maxRounds = 10
 
 // shard has some probes answered. What turns out to be no declaration is left
 // without an answer; of members that the header lacks, others are tried.
-func (c *check) shard(ctx context.Context, u *unit, name string, probes []*probe) error {
+func (c *check) shard(ctx context.Context, u *unit, name string, probes []*probe, f form) error {
 	asked := probes
+	// Where a name of the header's stands for one of several types, it is not known
+	// yet for which, and likely to lack members.
+	doubtful := slices.DeleteFunc(slices.Clone(probes), func(p *probe) bool { return len(p.entry.ids) < 2 })
+	if err := c.findAccesses(ctx, u, name, doubtful); err != nil {
+		return err
+	}
 	for range maxRounds {
 		text, lines := source(u.key, asked)
-		path, diagnostics, err := u.object(ctx, name, text, programFlags()...)
+		diagnostics, err := u.answer(ctx, name, text, asked, f)
 		if errors.As(err, new(*crashError)) && slices.ContainsFunc(asked, (*probe).hasSymbol) {
-			found, e := c.findUncallable(ctx, u, name, asked)
+			found, e := c.findUncallable(ctx, u, name, asked, f)
 			if e != nil {
 				return e
 			}
@@ -218,18 +255,26 @@ func (c *check) shard(ctx context.Context, u *unit, name string, probes []*probe
 				continue
 			}
 		}
-		if err != nil {
+		if err != nil || len(diagnostics) == 0 {
 			return err
-		}
-		if len(diagnostics) == 0 {
-			return readObject(path, func(o object) error { return o.answer(u.key, asked) })
 		}
 		noType, noMember := map[*probe]bool{}, map[*probe]bool{}
 		for _, d := range diagnostics {
 			if d.file == "" && strings.Contains(d.text, "preserve.field.info") && len(diagnostics) == 1 {
 				// clang can't relocate a bitfield in a packed record that is
-				// longer than the record is aligned, and does not say which.
-				dropBitfields(asked)
+				// longer than the record is aligned, and does not say which. So
+				// they are asked for by few at a time.
+				rest, bitfields := withoutBitfields(asked)
+				if len(rest) == 0 || len(bitfields) == 0 || len(asked) <= shardSize {
+					dropBitfields(asked)
+					continue
+				}
+				for i, few := range deal(bitfields, shardSize/8) {
+					if err := c.shard(ctx, u, fmt.Sprintf("%s-bitfields%d", name, i), few, f); err != nil {
+						return err
+					}
+				}
+				asked = rest
 				continue
 			}
 			if d.file != ours || d.line < 1 || d.line > len(lines) || lines[d.line-1].probe == nil {
@@ -241,19 +286,59 @@ func (c *check) shard(ctx context.Context, u *unit, name string, probes []*probe
 				noType[l.probe] = true
 			}
 		}
-		var kept []*probe
+		var kept, other []*probe
 		for _, p := range asked {
 			if noType[p] {
 				continue
 			}
+			kept = append(kept, p)
 			if noMember[p] {
 				p.access = p.access[1:]
+				other = append(other, p)
 			}
-			kept = append(kept, p)
+		}
+		if err := c.findAccesses(ctx, u, name, other); err != nil {
+			return err
 		}
 		asked = kept
 	}
 	return errChanges
+}
+
+// findAccesses leaves out the accesses that probes begin with and the header has not,
+// all of them in one compile.
+func (c *check) findAccesses(ctx context.Context, u *unit, name string, probes []*probe) error {
+	var tries []*probe // one for each access
+	for _, p := range probes {
+		for i := range p.access {
+			one := *p
+			one.access = p.access[i : i+1]
+			tries = append(tries, &one)
+		}
+	}
+	if len(tries) == 0 {
+		return nil
+	}
+	text, lines := source(u.key, tries)
+	diagnostics, err := u.compile(ctx, name+"-accesses", text, Arguments{list: []string{"-fsyntax-only"}})
+	if err != nil {
+		return err
+	}
+	wrong := make(map[*probe]bool)
+	for _, d := range diagnostics { // others are found again
+		if d.file == ours && d.line >= 1 && d.line <= len(lines) && lines[d.line-1].access {
+			wrong[lines[d.line-1].probe] = true
+		}
+	}
+	for _, p := range probes {
+		n := len(p.access)
+		for ; n > 0 && wrong[tries[0]]; n-- {
+			p.access = p.access[1:]
+			tries = tries[1:]
+		}
+		tries = tries[n:]
+	}
+	return nil
 }
 
 // findUncallable finds functions among the probes of a shard on which the compiler
@@ -262,7 +347,7 @@ func (c *check) shard(ctx context.Context, u *unit, name string, probes []*probe
 // BPF looks for the size of each type where it writes what it knows of a function
 // whose address is a value (CodeGenModule::EmitExternalDeclaration). What the types
 // are it tells when it is not asked for addresses.
-func (c *check) findUncallable(ctx context.Context, u *unit, name string, probes []*probe) (found bool, err error) {
+func (c *check) findUncallable(ctx context.Context, u *unit, name string, probes []*probe, f form) (found bool, err error) {
 	var functions []*probe
 	for _, p := range probes {
 		if p.hasSymbol() {
@@ -270,7 +355,7 @@ func (c *check) findUncallable(ctx context.Context, u *unit, name string, probes
 			p.uncallable = true
 		}
 	}
-	if err := c.shard(ctx, u, name, probes); err != nil {
+	if err := c.shard(ctx, u, name, probes, f); err != nil {
 		return false, err
 	}
 	for _, p := range functions {
@@ -299,6 +384,18 @@ func takesIncomplete(v *btfdump.View, id btfdump.TypeID) bool {
 	return incomplete(proto.Ref())
 }
 
+// withoutBitfields tells those apart that try an access to a bitfield.
+func withoutBitfields(probes []*probe) (rest, bitfields []*probe) {
+	for _, p := range probes {
+		if len(p.access) > 0 && p.access[0].BitSize != 0 {
+			bitfields = append(bitfields, p)
+		} else {
+			rest = append(rest, p)
+		}
+	}
+	return rest, bitfields
+}
+
 // dropBitfields tries no accesses to bitfields any more.
 func dropBitfields(probes []*probe) {
 	for _, p := range probes {
@@ -319,6 +416,9 @@ type line struct {
 // member's type too and the compiler met that first.
 const ownQualifiers = "const volatile "
 
+// maxAccesses is how many accesses one function makes.
+const maxAccesses = 200
+
 func source(key string, probes []*probe) (text string, lines []line) {
 	var b strings.Builder
 	for i, p := range probes {
@@ -335,9 +435,15 @@ func source(key string, probes []*probe) (text string, lines []line) {
 	}
 	fmt.Fprintf(&b, "volatile unsigned long long %[1]ssink;\nvoid %[1]saccess(void) {\n", key)
 	lines = append(lines, line{}, line{})
+	accesses := 0
 	for i, p := range probes {
 		if len(p.access) == 0 {
 			continue
+		}
+		// What optimizes a function takes long for a long one.
+		if accesses++; accesses%maxAccesses == 0 {
+			fmt.Fprintf(&b, "}\nvoid %saccess%d(void) {\n", key, accesses)
+			lines = append(lines, line{}, line{})
 		}
 		if m := p.access[0]; m.BitSize != 0 {
 			fmt.Fprintf(&b, "%[1]ssink = ((%[2]s *)%[1]sp%[3]d)->%[4]s;\n", key, p.entry.cType(p.head), i, m.name)
@@ -348,77 +454,4 @@ func source(key string, probes []*probe) (text string, lines []line) {
 	}
 	b.WriteString("}\n")
 	return b.String(), lines
-}
-
-// answer reads a shard's object.
-func (o object) answer(key string, probes []*probe) error {
-	view, err := o.btf()
-	if err != nil {
-		return err
-	}
-	for t := range view.All() {
-		var i int
-		if t.Kind() != btfdump.KindVar {
-			continue
-		}
-		if _, err := fmt.Sscanf(t.Name(), key+"p%d", &i); err != nil || i < 0 || i >= len(probes) {
-			continue
-		}
-		pointer := view.Type(t.Ref())
-		if pointer.Kind() != btfdump.KindPtr {
-			return fmt.Errorf("the compiler made %s of a pointer", pointer.Kind())
-		}
-		id := pointer.Ref()
-		if probes[i].entry.class <= classUnion {
-			t, _ := peel(view, id)
-			id = t.ID()
-		}
-		probes[i].view, probes[i].id = view, id
-	}
-	if i := slices.IndexFunc(probes, func(p *probe) bool { return p.view == nil }); i >= 0 {
-		return fmt.Errorf("its BTF lacks a pointer to %s that it was given", probes[i].entry.title())
-	}
-	if err := o.symbolsOf(key, probes); err != nil {
-		return err
-	}
-	ext, err := o.section(".BTF.ext")
-	if err != nil {
-		return err
-	}
-	relocated := make(map[btfdump.TypeID]bool)
-	if ext != nil {
-		read, err := btfdump.ReadExt(ext, view)
-		if err != nil {
-			return fmt.Errorf("its .BTF.ext: %w", err)
-		}
-		for _, r := range read.Relocations {
-			relocated[view.Resolve(r.Type)] = true
-		}
-	}
-	for _, p := range probes {
-		p.relocated = relocated[p.view.Resolve(p.id)]
-	}
-	return nil
-}
-
-// symbolsOf finds out by which symbols programs call the functions among probes.
-func (o object) symbolsOf(key string, probes []*probe) error {
-	if !slices.ContainsFunc(probes, (*probe).hasSymbol) {
-		return nil
-	}
-	variables, err := o.variables()
-	if err != nil {
-		return err
-	}
-	for i, p := range probes {
-		if !p.hasSymbol() {
-			continue
-		}
-		v := variables[fmt.Sprintf("%sp%d", key, i)]
-		if v == nil {
-			return fmt.Errorf("it lacks a pointer to %s that it was given", p.entry.title())
-		}
-		p.symbol = v.symbol
-	}
-	return nil
 }

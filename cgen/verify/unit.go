@@ -270,20 +270,25 @@ func (u *unit) compile(ctx context.Context, name, code string, args Arguments) (
 // object is compile, and the path of the object that it makes if there are no
 // diagnostics.
 func (u *unit) object(ctx context.Context, name, code string, flags ...string) (string, []diagnostic, error) {
-	path := filepath.Join(u.cc.dir, u.key+name+".o")
+	return u.output(ctx, name, ".o", code, append(flags, "-c")...)
+}
+
+// output is compile, and the path of the file that it makes, whose name ends in suffix,
+// if there are no diagnostics.
+func (u *unit) output(ctx context.Context, name, suffix, code string, flags ...string) (string, []diagnostic, error) {
+	path := filepath.Join(u.cc.dir, u.key+name+suffix)
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", nil, err
 	}
 	var args Arguments
 	args.Flags(flags...)
-	args.Flags("-c")
 	args.File("-o", path)
 	diagnostics, err := u.compile(ctx, name, code, args)
 	if err != nil || len(diagnostics) > 0 {
 		return "", diagnostics, err
 	}
 	if _, err := os.Stat(path); err != nil {
-		return "", nil, fmt.Errorf("%s ended without an error, but wrote no object", u.cc.path)
+		return "", nil, fmt.Errorf("%s ended without an error, but wrote no %s", u.cc.path, map[bool]string{true: "object", false: "code"}[suffix == ".o"])
 	}
 	return path, nil, nil
 }
