@@ -93,12 +93,12 @@ func isTaken(name string) bool {
 // that no keyword has: it is the compiler's there, or this header's.
 func isTakenInFile(name string) bool {
 	switch {
-	case isStandardName(name) || isTaken(name):
+	case isStandardName(name) || isTaken(name) || strings.HasSuffix(name, noneSuffix):
 		return true
 	case name[0] == '_':
 		return isCompilersType(name) || strings.HasPrefix(name, "__builtin_")
 	}
-	return strings.HasSuffix(name, noneSuffix)
+	return false
 }
 
 // isInt128 recognises the two types of the compiler's that a typedef can declare

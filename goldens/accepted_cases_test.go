@@ -132,6 +132,11 @@ var acceptedCases = []struct {
 		b.Enum("", 4) // nothing uses it
 		b.Struct("bits", 1, btftest.Bitfield("x", e, 0, 3))
 	}},
+	{name: "enumerators called as that of an enum without any", build: func(b *btftest.Builder) {
+		b.Enum("e", 1)
+		b.Enum("_e", 1)
+		b.Enum("other", 4, btftest.Val("e___none", 1), btftest.Val("_e___none", 2))
+	}},
 	{name: "an enum that is only declared, without a name", build: func(b *btftest.Builder) {
 		b.Typedef("p", b.Ptr(b.Enum("", 0)))
 	}, refused: "without a name", typ: "p"},
