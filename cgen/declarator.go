@@ -135,6 +135,9 @@ func (p *printer) collect(id btfdump.TypeID) base {
 				quals = 0
 				p.used.qualifiedResults = p.used.qualifiedResults || k == btfdump.KindTypedef && p.isQualified(t)
 			}
+			if quals != 0 && k == btfdump.KindTypedef && !p.isObject(id) {
+				quals = 0
+			}
 			return base{id, quals &^ qualRestrict, tags}
 		}
 		id = t.Ref()
@@ -149,7 +152,8 @@ func (p *printer) isQualified(t btfdump.Type) bool {
 	return t.Kind() == btfdump.KindConst || t.Kind() == btfdump.KindVolatile || t.Kind() == btfdump.KindRestrict
 }
 
-// isObject reports whether a pointer to the type may be restrict.
+// isObject reports whether a type is no function's: whether a pointer to it may be
+// restrict, and it may be const itself.
 func (p *printer) isObject(id btfdump.TypeID) bool {
 	return p.view.Type(p.view.Resolve(id)).Kind() != btfdump.KindFuncProto
 }

@@ -52,6 +52,14 @@ var acceptedCases = []struct {
 			b.DeclTag("bpf_kfunc", b.Func("bpf_"+name, proto, btftest.Static), -1)
 		}
 	}},
+	{name: "qualifiers of functions behind typedefs", build: func(b *btftest.Builder) {
+		i := addInts(b)
+		f := b.Typedef("function_t", b.FuncProto(i.i32, btftest.Arg("", i.u8)))
+		far := b.Typedef("far_t", b.Const(f))
+		b.Struct("s", 32, at("a", b.Ptr(b.Const(f)), 0), at("b", b.Ptr(b.Restrict(b.Volatile(far))), 8), at("c", b.Const(b.Ptr(b.TypeTag("rcu", b.Const(f)))), 16),
+			at("d", b.Ptr(b.Typedef("again_t", b.Volatile(b.FuncProto(i.i32)))), 24))
+		b.DeclTag("bpf_kfunc", b.Func("bpf_takes", b.FuncProto(b.Ptr(b.Const(f)), btftest.Arg("p", b.Ptr(b.Volatile(f))), btftest.Arg("f", b.Const(far))), btftest.Static), -1)
+	}},
 	{name: "bitfields of enums with more values", build: func(b *btftest.Builder) {
 		e := b.Enum("e", 4, btftest.Val("A", 0), btftest.Val("B", 9))
 		s := b.SignedEnum("s", 1, btftest.Val("C", -1), btftest.Val("D", 3))

@@ -345,7 +345,7 @@ func (c *comparer) sameQualified(id, back btfdump.TypeID, more qualifiers, depth
 		// Other than pointers nothing can be restrict; gcc encodes a noreturn
 		// function as a volatile one.
 		switch {
-		case a.Kind() == btfdump.KindFuncProto:
+		case c.btf.Type(c.btf.Resolve(a.ID())).Kind() == btfdump.KindFuncProto:
 			qa, qb = 0, 0
 		case a.Kind() == btfdump.KindArray: // its elements may be pointers
 		case a.Kind() != btfdump.KindPtr || c.btf.Type(c.btf.Resolve(a.Ref())).Kind() == btfdump.KindFuncProto:
