@@ -1,6 +1,7 @@
 package gogen
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -17,6 +18,9 @@ type TypeError struct {
 func typeError(t btfdump.Type, err error) error {
 	return &TypeError{ID: t.ID(), Kind: t.Kind(), Name: t.Name(), Err: err}
 }
+
+// ErrTooLarge says that a Go file is larger than any that [Generate] makes of a kernel.
+var ErrTooLarge = errors.New("too large a Go file to be verified")
 
 // Error quotes the name, which may hold anything.
 func (e *TypeError) Error() string {

@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/constant"
 	"go/parser"
+	"go/scanner"
 	"go/token"
 	"go/types"
 	"regexp"
@@ -63,7 +64,7 @@ func (m Mismatch) String() string {
 // each of the architectures, which are [Architectures] if none is given. Go's
 // side comes from package go/types, nothing is run. The file's comments tell
 // which C type and member is meant. An error means that the file can't be read
-// as Go code.
+// as Go code, or is an [ErrTooLarge].
 func Verify(src []byte, v *btfdump.View, archs ...string) (*Report, error) {
 	if len(archs) == 0 {
 		archs = Architectures
@@ -139,6 +140,9 @@ var (
 // parse reads the file and type-checks its types and constants, the guards
 // among them. Functions are left out, and with them all imports but two.
 func (c *verifier) parse(src []byte) error {
+	if tokens(src, maxTokens) > maxTokens {
+		return fmt.Errorf("%w: more than %d words and signs", ErrTooLarge, maxTokens)
+	}
 	fset := token.NewFileSet()
 	file, err := parser.ParseFile(fset, "", src, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
@@ -164,6 +168,9 @@ func (c *verifier) parse(src []byte) error {
 		}
 		reduced.Decls = append(reduced.Decls, g)
 	}
+	if n := declared(reduced); n > maxDeclared {
+		return fmt.Errorf("%w: %d types and constants, of which %d are read", ErrTooLarge, n, maxDeclared)
+	}
 	var errs []error
 	conf := types.Config{Importer: stubImporter{}, Sizes: c.archs[0].sizes, Error: func(err error) {
 		if !strings.Contains(err.Error(), "imported and not used") {
@@ -176,6 +183,43 @@ func (c *verifier) parse(src []byte) error {
 	}
 	c.collect()
 	return nil
+}
+
+// maxTokens and maxDeclared bound a Go file: what is parsed takes some 150 bytes a
+// token, and what is declared several hundred. All types of a kernel have 4.7
+// million tokens, and declare 60,000 names.
+const (
+	maxTokens   = 6_000_000
+	maxDeclared = 1 << 19
+)
+
+// declared is how many types and constants a file declares.
+func declared(file *ast.File) (n int) {
+	for _, d := range file.Decls {
+		if g, ok := d.(*ast.GenDecl); ok {
+			for _, spec := range g.Specs {
+				n++
+				if values, ok := spec.(*ast.ValueSpec); ok {
+					n += len(values.Names) - 1
+				}
+			}
+		}
+	}
+	return n
+}
+
+// tokens counts a Go file's tokens and comments, up to one more than most.
+func tokens(src []byte, most int) (n int) {
+	fset := token.NewFileSet()
+	var s scanner.Scanner
+	s.Init(fset.AddFile("", -1, len(src)), src, nil, scanner.ScanComments)
+	for n <= most {
+		if _, kind, _ := s.Scan(); kind == token.EOF {
+			break
+		}
+		n++
+	}
+	return n
 }
 
 // stubImporter stands in for the standard library, so that no Go installation

@@ -43,10 +43,11 @@ var totalLimit = 20 * time.Minute // a variable for its test
 
 // maxDiagnostics bounds what is kept of a compiler's messages, in bytes. One
 // about each fact of a kernel is some 10 MB. maxStdout bounds what it prints
-// otherwise: a whole kernel's header, preprocessed, has some 3 MB.
+// otherwise: a whole kernel's header, preprocessed, has some 3 MB, and with all
+// its modules 20.
 const (
 	maxDiagnostics = 64 << 20
-	maxStdout      = 256 << 20
+	maxStdout      = 64 << 20
 )
 
 // clang is a compiler with the flags that every run has.
@@ -94,11 +95,11 @@ func (c *clang) identify(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: %s --version: %w", ErrNoClang, c.path, err)
 	}
-	m := versionPattern().FindSubmatch(out)
+	m := versionPattern().FindStringSubmatch(out)
 	if m == nil {
 		return fmt.Errorf("%w: %s --version tells of no clang", ErrNoClang, c.path)
 	}
-	c.version = string(m[1])
+	c.version = m[1]
 	return nil
 }
 
@@ -135,7 +136,7 @@ var diagnosticPattern = onDemand(`(?m)^(?:(.+):(\d+):\d+: |)(?:fatal )?error: (.
 // compile runs the compiler. Errors in what it compiles are returned as
 // diagnostics; err says that it could not do its work. messages is all that it
 // said.
-func (c *clang) compile(ctx context.Context, args Arguments) (stdout []byte, found []diagnostic, messages string, err error) {
+func (c *clang) compile(ctx context.Context, args Arguments) (stdout string, found []diagnostic, messages string, err error) {
 	// Warnings are for those who wrote the header; diagnostics are to be one line each.
 	var all Arguments
 	all.Flags("-w", "-fno-color-diagnostics", "-fno-caret-diagnostics", "-ferror-limit=0", "-fno-crash-diagnostics")
@@ -152,11 +153,11 @@ func (c *clang) compile(ctx context.Context, args Arguments) (stdout []byte, fou
 	if len(found) == 0 {
 		// Where there is no room, there is none for what it says either.
 		if err := WriteTemp(filepath.Join(c.dir, "room"), make([]byte, 1<<16)); err != nil {
-			return nil, nil, messages, err
+			return "", nil, messages, err
 		}
-		return nil, nil, messages, &crashError{fmt.Errorf("%s failed: %s", c.path, c.gist(messages))}
+		return "", nil, messages, &crashError{fmt.Errorf("%s failed: %s", c.path, c.gist(messages))}
 	}
-	return nil, found, messages, nil
+	return "", found, messages, nil
 }
 
 // run runs the compiler, and returns what it prints to standard output and to
@@ -167,18 +168,18 @@ func (c *clang) compile(ctx context.Context, args Arguments) (stdout []byte, fou
 // end of its output: whoever else has them open, such as the server that a
 // wrapper starts, or a machine too busy to read them in time, would have to be
 // waited for, or would make a failure of a success.
-func (c *clang) run(ctx context.Context, args Arguments) (stdout []byte, messages string, failed bool, err error) {
+func (c *clang) run(ctx context.Context, args Arguments) (stdout, messages string, failed bool, err error) {
 	if args.err != nil {
-		return nil, "", false, args.err
+		return "", "", false, args.err
 	}
 	out, err := newOutput(c.dir, maxStdout)
 	if err != nil {
-		return nil, "", false, err
+		return "", "", false, err
 	}
 	defer out.close()
 	diagnostics, err := newOutput(c.dir, maxDiagnostics)
 	if err != nil {
-		return nil, "", false, err
+		return "", "", false, err
 	}
 	defer diagnostics.close()
 
@@ -202,38 +203,37 @@ func (c *clang) run(ctx context.Context, args Arguments) (stdout []byte, message
 	var exit *exec.ExitError
 	switch {
 	case ctx.Err() != nil:
-		return nil, "", false, context.Cause(ctx)
+		return "", "", false, context.Cause(ctx)
 	case diagnostics.full():
-		return nil, "", false, fmt.Errorf("%s reports more than %d MiB of errors", c.path, maxDiagnostics>>20)
+		return "", "", false, fmt.Errorf("%s reports more than %d MiB of errors", c.path, maxDiagnostics>>20)
 	case out.full():
-		return nil, "", false, fmt.Errorf("%s prints more than %d MiB", c.path, maxStdout>>20)
+		return "", "", false, fmt.Errorf("%s prints more than %d MiB", c.path, maxStdout>>20)
 	case limited.Err() != nil:
-		return nil, "", false, fmt.Errorf("%s did not end within %v, and was stopped", c.path, c.limit)
+		return "", "", false, fmt.Errorf("%s did not end within %v, and was stopped", c.path, c.limit)
 	case err != nil && !errors.As(err, &exit):
-		return nil, "", false, fmt.Errorf("%s: %w", c.path, err)
+		return "", "", false, fmt.Errorf("%s: %w", c.path, err)
 	}
-	said, e := diagnostics.read()
+	messages, e := diagnostics.read()
 	if e == nil {
 		stdout, e = out.read()
 	}
-	messages = string(said)
 	switch {
 	case e != nil:
-		return nil, "", false, e
+		return "", "", false, e
 	case err == nil:
 		return stdout, messages, false, nil
 	case tooLong(exit) || tooLongPattern().MatchString(messages):
-		return nil, "", false, fmt.Errorf("%s writes a file of more than %d MiB, and was stopped: what it compiles has data of its own", c.path, maxWritten>>20)
+		return "", "", false, fmt.Errorf("%s writes a file of more than %d MiB, and was stopped: what it compiles has data of its own", c.path, maxWritten>>20)
 	case outOfMemoryPattern().MatchString(messages):
-		return nil, "", false, fmt.Errorf("%s ran out of memory, of which it gets %d GiB at most", c.path, int64(maxMemory)>>30)
+		return "", "", false, fmt.Errorf("%s ran out of memory, of which it gets %d GiB at most", c.path, int64(maxMemory)>>30)
 	case exit.ExitCode() < 0: // a signal
-		return nil, "", false, &crashError{fmt.Errorf("%s: %w: %s", c.path, err, c.gist(messages))}
+		return "", "", false, &crashError{fmt.Errorf("%s: %w: %s", c.path, err, c.gist(messages))}
 	}
 	if m := noRoomPattern().FindStringSubmatch(messages); m != nil {
-		return nil, "", false, &TempError{os.TempDir(), errors.New(strings.ToLower(m[1]))}
+		return "", "", false, &TempError{os.TempDir(), errors.New(strings.ToLower(m[1]))}
 	}
 	if m := noTargetPattern().FindString(messages); m != "" {
-		return nil, "", false, fmt.Errorf("%w for this target: %s was built without it (%s)", ErrNoClang, c.path, m)
+		return "", "", false, fmt.Errorf("%w for this target: %s was built without it (%s)", ErrNoClang, c.path, m)
 	}
 	return stdout, messages, true, nil
 }
@@ -295,8 +295,11 @@ func (o *output) size() int64 {
 
 func (o *output) full() bool { return o.size() > o.limit }
 
-func (o *output) read() ([]byte, error) {
-	return io.ReadAll(io.NewSectionReader(o.file, 0, o.limit))
+func (o *output) read() (string, error) {
+	var b strings.Builder
+	b.Grow(int(min(o.size(), o.limit)))
+	_, err := io.Copy(&b, io.NewSectionReader(o.file, 0, o.limit))
+	return b.String(), err
 }
 
 func (o *output) close() {
@@ -326,9 +329,25 @@ func watch(end func(), outputs ...*output) (stop func()) {
 	return func() { close(done) }
 }
 
-// write puts a source file where the compiler runs.
-func (c *clang) write(name, text string) error {
-	return WriteTemp(filepath.Join(c.dir, name), []byte(text))
+// write puts a source file where the compiler runs. It has several parts, for
+// together they would have to be copied.
+func (c *clang) write(name string, parts ...string) error {
+	file, err := os.OpenFile(filepath.Join(c.dir, name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return tempError(err)
+	}
+	for _, text := range parts {
+		if _, err = file.WriteString(text); err != nil {
+			break
+		}
+	}
+	if e := file.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return tempError(err)
+	}
+	return nil
 }
 
 // onDemand compiles a pattern when it is first used: most runs of btfgen use none.

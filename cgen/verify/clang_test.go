@@ -28,7 +28,7 @@ func fakeClang(t *testing.T, script string) *clang {
 	return cc
 }
 
-func compileFile(cc *clang) ([]byte, []diagnostic, string, error) {
+func compileFile(cc *clang) (string, []diagnostic, string, error) {
 	var args Arguments
 	args.Flags("-c")
 	args.Source("x.c")
@@ -91,7 +91,7 @@ func TestTemporaryFilesOfCompiler(t *testing.T) {
 		t.Fatal(err)
 	}
 	result, err := c.Run(context.Background(), Arguments{list: []string{"-c", "x.c"}})
-	if err != nil || !strings.HasSuffix(string(result.Stdout), " "+kept+"\n") {
+	if err != nil || !strings.HasSuffix(result.Stdout, " "+kept+"\n") {
 		t.Errorf("the compiler says %q: %v", result.Stdout, err)
 	}
 }

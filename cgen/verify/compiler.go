@@ -51,7 +51,7 @@ func (d Diagnostic) String() string {
 
 // Compiled is what a compiler made of a program.
 type Compiled struct {
-	Stdout      []byte
+	Stdout      string
 	Diagnostics []Diagnostic
 	Failed      bool   // there are errors, though maybe none among Diagnostics
 	Messages    string // all that it said

@@ -306,20 +306,21 @@ func (s macroSet) offsetofText(definitions []macro, record, name string) (text s
 		list, ok := s.expand("offsetof")
 		return "__builtin_offsetof(" + record + ", " + name + ")", ok && strings.Join(list, "") == "__builtin_offsetof"
 	}
-	if len(m.params) != 2 {
+	params := m.params()
+	if len(params) != 2 {
 		return "", false
 	}
 	budget := maxExpansion
-	list, ok := s.expandTokens(m.body, slices.Concat([]string{"offsetof"}, m.params), &budget)
+	list, ok := s.expandTokens(m.body(), slices.Concat([]string{"offsetof"}, params), &budget)
 	if !ok {
 		return "", false
 	}
 	var shape, filled []string
 	for _, token := range list {
 		switch token {
-		case m.params[0]:
+		case params[0]:
 			shape, filled = append(shape, "T"), append(filled, record)
-		case m.params[1]:
+		case params[1]:
 			shape, filled = append(shape, "M"), append(filled, name)
 		case "(", ")":
 			filled = append(filled, token)

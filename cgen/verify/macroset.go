@@ -8,10 +8,29 @@ import (
 
 // macro is the definition of one.
 type macro struct {
-	function bool     // it has parameters, or none in parentheses
-	params   []string // which stand in the body for arguments
-	body     []string // tokens
+	function bool   // it has parameters, or none in parentheses
+	list     string // the parameters, separated by commas
+	text     string // what it stands for
 }
+
+// params are the names that stand in the body for arguments.
+func (m macro) params() []string {
+	if !m.function {
+		return nil
+	}
+	list := strings.Split(m.list, ",")
+	for i, param := range list {
+		list[i] = strings.TrimSpace(param)
+	}
+	return list
+}
+
+// body are the tokens that it stands for.
+func (m macro) body() []string { return tokens(m.text) }
+
+// maxMacros bounds how many macros a header may leave behind. Each takes some 200
+// bytes, and as little as 11 in the header; the compiler has 400 of its own.
+const maxMacros = 1 << 20
 
 // macroSet are macros by their names. Of one name there can be several where the
 // compiler's output leaves room for doubt: a raw string with newlines can look like
@@ -33,13 +52,10 @@ func readMacros(text string) macroSet {
 		name, m := rest[:end], macro{}
 		rest = rest[end:]
 		if strings.HasPrefix(rest, "(") {
-			params, body, _ := strings.Cut(rest[1:], ")")
-			m.function, rest = true, body
-			for param := range strings.SplitSeq(params, ",") {
-				m.params = append(m.params, strings.TrimSpace(param))
-			}
+			m.list, rest, _ = strings.Cut(rest[1:], ")")
+			m.function = true
 		}
-		m.body = tokens(rest)
+		m.text = rest
 		set[name] = append(set[name], m)
 	}
 	return set
@@ -107,7 +123,7 @@ func (s macroSet) expandTokens(list, hidden []string, budget *int) (expanded []s
 		case len(definitions) == 0 || slices.Contains(hidden, token):
 			expanded = append(expanded, token)
 			continue
-		case len(definitions) > 1 || slices.ContainsFunc(definitions[0].body, isPaste):
+		case len(definitions) > 1 || slices.ContainsFunc(definitions[0].body(), isPaste):
 			return nil, false
 		case definitions[0].function:
 			if i+1 < len(list) && list[i+1] == "(" {
@@ -116,7 +132,7 @@ func (s macroSet) expandTokens(list, hidden []string, budget *int) (expanded []s
 			expanded = append(expanded, token)
 			continue
 		}
-		inner, ok := s.expandTokens(definitions[0].body, append(slices.Clone(hidden), token), budget)
+		inner, ok := s.expandTokens(definitions[0].body(), append(slices.Clone(hidden), token), budget)
 		if !ok {
 			return nil, false
 		}
@@ -137,8 +153,9 @@ func (s macroSet) isItself(name string) bool {
 // harmlessCall reports whether a macro with parameters makes a call of what is called
 // in its own name.
 func (m macro) harmlessCall(name string) bool {
-	return m.function && len(m.params) > 0 && !slices.Contains(m.params, name) && !slices.ContainsFunc(m.params, func(p string) bool { return strings.Contains(p, "...") }) &&
-		strings.Join(m.body, "") == name+"("+strings.Join(m.params, ",")+")"
+	params := m.params()
+	return len(params) > 0 && !slices.Contains(params, name) && !strings.Contains(m.list, "...") &&
+		strings.Join(m.body(), "") == name+"("+strings.Join(params, ",")+")"
 }
 
 // meaning is what a macro comes to, for a report. isName says that it is one word.
@@ -164,7 +181,7 @@ func (s macroSet) meaning(name string) (text string, isName bool) {
 // same reports whether a name has the same definitions in another set.
 func (s macroSet) same(other macroSet, name string) bool {
 	return slices.EqualFunc(s[name], other[name], func(a, b macro) bool {
-		return a.function == b.function && slices.Equal(a.params, b.params) && slices.Equal(a.body, b.body)
+		return a == b || a.function == b.function && slices.Equal(a.params(), b.params()) && slices.Equal(a.body(), b.body())
 	})
 }
 

@@ -16,6 +16,21 @@ type declarations struct {
 	enumsByTag map[string]int
 	typedefs   map[string]bool // and other names in typedefs, such as parameters
 	functions  map[string]bool
+	values     int // of all enums
+}
+
+// maxNames bounds how many names a header may declare. Each takes up to 200 bytes,
+// and as little as two in the header. A kernel's has 40,000, and 300,000 with all
+// its modules.
+const maxNames = 2 << 20
+
+// size is how many names there are.
+func (d *declarations) size() int {
+	n := d.values + len(d.enums) + len(d.typedefs) + len(d.functions)
+	for i := range d.defined {
+		n += len(d.defined[i]) + len(d.mentioned[i])
+	}
+	return n
 }
 
 // enumBody is an enum and the names of its values.
@@ -58,17 +73,20 @@ type statement struct {
 }
 
 // scan reads preprocessed C, which has no comments and no directives but line
-// markers.
+// markers. It may stop once there are more than maxNames.
 func scan(text string) *declarations {
 	d := &declarations{enumsByTag: map[string]int{}, typedefs: map[string]bool{}, functions: map[string]bool{}}
 	for i := range d.defined {
 		d.defined[i], d.mentioned[i] = map[string]bool{}, map[string]bool{}
 	}
 	s := scanner{text: text, out: d}
-	for token := s.next(); token != ""; token = s.next() {
+	for n := 1; ; n++ {
+		token := s.next()
+		if token == "" || n%1024 == 0 && d.size() > maxNames {
+			return d
+		}
 		s.token(token)
 	}
-	return d
 }
 
 func (s *scanner) token(token string) {
@@ -114,6 +132,7 @@ func (s *scanner) word(token string, outside bool) {
 	case len(s.braces) > 0 && s.braces[len(s.braces)-1] >= 0:
 		e := &s.out.enums[s.braces[len(s.braces)-1]]
 		e.names = append(e.names, token)
+		s.out.values++
 		s.skipValue()
 	case outside && s.statement.typedef:
 		s.out.typedefs[token] = true

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -134,7 +135,7 @@ func (u *unit) readText(ctx context.Context, names, main string, allowed *readab
 		}
 		u.mayPoison = u.mayPoison || u.fileMayPoison(file)
 	}
-	text, found := strings.CutSuffix(strings.TrimRight(string(stdout), " \t\r\n"), u.endWord())
+	text, found := strings.CutSuffix(strings.TrimRight(stdout, " \t\r\n"), u.endWord())
 	if !found {
 		return fmt.Errorf("%s does not preprocess: it ended without an error, but not with the end of what it was given", cc.path)
 	}
@@ -144,7 +145,9 @@ func (u *unit) readText(ctx context.Context, names, main string, allowed *readab
 	if what := assemblerReads(text); what != "" {
 		return headerError{[]diagnostic{{file: header, text: what}}}
 	}
-	u.text = text + "\n"
+	if u.text = text; !strings.HasSuffix(text, "\n") { // which would copy it
+		u.text += "\n"
+	}
 	return nil
 }
 
@@ -234,15 +237,15 @@ func (u *unit) compile(ctx context.Context, name, code string, args Arguments) (
 	// A declaration that has neither a name nor specifiers can stand behind
 	// complete declarations only. It is on a line of its own, which is none of
 	// the code's.
-	text := "# 1 \"" + file + "\"\n_Static_assert(1, \"\");\n" + code
+	parts := []string{"# 1 \"" + file + "\"\n_Static_assert(1, \"\");\n", code}
 	var all Arguments
 	all.Append(args)
 	if u.pch != "" {
 		all.Flags("-Xclang", "-include-pch", "-Xclang", u.pch)
 	} else {
-		text = u.text + text
+		parts = slices.Insert(parts, 0, u.text)
 	}
-	if err := u.cc.write(file+".i", text); err != nil {
+	if err := u.cc.write(file+".i", parts...); err != nil {
 		return nil, err
 	}
 	defer os.Remove(filepath.Join(u.cc.dir, file+".i"))

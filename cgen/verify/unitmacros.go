@@ -37,7 +37,10 @@ func (u *unit) macrosAtEnd(ctx context.Context, source string) (macroSet, error)
 	if len(diagnostics) > 0 {
 		return nil, headerError{diagnostics}
 	}
-	set := readMacros(string(stdout))
+	if n := strings.Count(stdout, "\n"); n > maxMacros {
+		return nil, fmt.Errorf("%s: %d macros, which are more than the %d that a header may have", u.name, n, maxMacros)
+	}
+	set := readMacros(stdout)
 	switch {
 	case set[u.endMacro()] != nil:
 		return set, nil

@@ -199,7 +199,9 @@ func (c *check) run(ctx context.Context, cc *clang) error {
 	}
 	c.unit = unit
 	for range maxRounds {
-		c.declared = scan(unit.text)
+		if c.declared = scan(unit.text); c.declared.size() > maxNames {
+			return fmt.Errorf("%s: it declares more than %d names, which is all that is looked at", c.header, maxNames)
+		}
 		c.declared.add(c.uncovered)
 		if err = c.compareHeader(ctx); err != errUncovered {
 			return c.doesNotCompile(err)

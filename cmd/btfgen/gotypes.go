@@ -259,6 +259,9 @@ func verifyGo(c *cli.Context, path string) error {
 	console.begin("comparing")
 	report, err := gogen.Verify(src, kernel.View)
 	console.end()
+	if errors.Is(err, gogen.ErrTooLarge) {
+		return fmt.Errorf("%s: %w", path, err)
+	}
 	if err != nil {
 		return noError(fmt.Sprintf("%s: does not hold: %v", path, err))
 	}

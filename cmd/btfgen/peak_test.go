@@ -164,6 +164,20 @@ func TestPeakMemory(t *testing.T) {
 	write("sections.o", append(elfHeader(1<<21), make([]byte, 64<<21)...))
 	write("windows.bin", fakeWindows())
 	write("ints.btf", manyInts(6<<20)) // 100 MB
+	write("one.btf", manyInts(1))
+	// 2.1 million names, 1.1 million macros, and constants in Go.
+	write("names.h", append([]byte("enum {"), bytes.Repeat([]byte("a,"), 2200<<10)...))
+	var macros, constants bytes.Buffer
+	constants.WriteString("package p\nconst (\n")
+	for i := range 1100 << 10 {
+		fmt.Fprintf(&macros, "#define M%x\n", i)
+		fmt.Fprintf(&constants, "C%x = 1\n", i)
+	}
+	constants.WriteString(")\n")
+	write("macros.h", macros.Bytes())
+	write("constants.go", constants.Bytes())
+	write("words.go", append([]byte("package p\n"), bytes.Repeat([]byte("{}"), 3<<20)...))
+	write("long.h", make([]byte, 65<<20))
 	encoder, _ := zstd.NewWriter(nil, zstd.WithWindowSize(64<<20))
 	nested := bytes.Repeat([]byte("x"), 1<<20)
 	for range 8 {
@@ -213,7 +227,12 @@ func TestPeakMemory(t *testing.T) {
 		{"--for /dev/zero o.btf", 50e6, "no regular file"},
 		{"--for sparse.o o.btf", 50e6, "more than 268,435,456 bytes"},
 		{"verify /dev/zero", 50e6, "no regular file"},
-		{"verify sparse.o", 50e6, "more than 268,435,456 bytes"},
+		{"verify sparse.o", 50e6, "more than 67,108,864 bytes"},
+		{"verify long.h", 50e6, "more than 67,108,864 bytes"},
+		{"verify -i one.btf names.h", 300e6, "more than 2097152 names"},
+		{"verify -i one.btf macros.h", 200e6, "more than the 1048576 that"},
+		{"verify -i one.btf constants.go", 500e6, "too large a Go file"},
+		{"verify -i one.btf words.go", 100e6, "too large a Go file"},
 		{"info ints.btf", 400e6, ""},
 		{"-i ints.btf o.h", 500e6, "no types that a header would declare"},
 	} {

@@ -11,7 +11,7 @@ import (
 
 // maxText is how many bytes of a file are read that is text: a header of a whole
 // kernel with all its modules has some 20 MB.
-const maxText = 256 << 20
+const maxText = 64 << 20
 
 // openRegular opens a file, nil if it can't be or is none: a named pipe would be
 // waited for, and what is read of a pipe is gone.

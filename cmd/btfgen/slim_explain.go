@@ -270,8 +270,8 @@ func (p *slimProgram) macroInHeader(ctx context.Context, diagnostics []verify.Di
 		return "", err
 	}
 	for _, m := range word().FindAllStringSubmatch(p.textLine(diagnostics[i]), -1) {
-		define := []byte("#define " + m[2])
-		if bytes.Contains(result.Stdout, append(slices.Clone(define), ' ')) && !bytes.Contains(header, define) {
+		define := "#define " + m[2]
+		if strings.Contains(result.Stdout, define+" ") && !bytes.Contains(header, []byte(define)) {
 			return fmt.Sprintf("%s is a macro where the header is included, and a name in it: include the header before what defines the macro", m[2]), nil
 		}
 	}

@@ -89,7 +89,7 @@ func (p *slimProgram) locate(ctx context.Context) error {
 			}
 			return p.writeOverlay() // compiling tells what is wrong
 		}
-		files := verify.Dependencies(string(result.Stdout))
+		files := verify.Dependencies(result.Stdout)
 		if p.addOwn(files) {
 			continue
 		}
