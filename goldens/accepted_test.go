@@ -93,7 +93,7 @@ func (c *tally) count(what string) {
 
 // What is accepted is right, and what is not names a type: the header of any BTF
 // compiles without a warning with every compiler and standard, and holds, or else
-// there is none. make fuzz-long tries thousands:
+// there is none. Every third is a kernel with a module. make fuzz-long tries thousands:
 //
 //	go test ./goldens -run 'TestAccepted$' -types.seed 1000 -types.count 5000
 func TestAccepted(t *testing.T) {
@@ -103,14 +103,14 @@ func TestAccepted(t *testing.T) {
 		for seed := *randomSeed; seed < *randomSeed+*randomCount; seed++ {
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {
 				t.Parallel()
-				raw := btftest.Random(rand.New(rand.NewPCG(seed, 13)), nil)
+				v, err := randomView(rand.New(rand.NewPCG(seed, 13)), seed%3 == 2)
 				some := slices.Concat(all...)
 				if !*everywhere {
 					r := rand.New(rand.NewPCG(seed, 0))
 					r.Shuffle(len(some), func(i, j int) { some[i], some[j] = some[j], some[i] })
 					some = some[:2]
 				}
-				acceptedHolds(t, raw, some, tally)
+				acceptedHolds(t, v, err, some, tally)
 				if t.Failed() {
 					t.Logf("again: go test ./goldens -run 'TestAccepted$' -types.count 1 -types.everywhere -types.seed %d", seed)
 				}
@@ -124,10 +124,23 @@ func TestAccepted(t *testing.T) {
 	}
 }
 
-// acceptedHolds checks that a BTF is refused with a type's name, or right, and
-// that what can be printed of one that is refused is right.
-func acceptedHolds(t *testing.T, raw []byte, settings []setting, c *tally) {
-	v, err := btfdump.New(raw)
+// randomView reads random BTF, and a module's that stands on it, if split is true.
+func randomView(r *rand.Rand, split bool) (*btfdump.View, error) {
+	if !split {
+		return btfdump.New(btftest.Random(r, nil))
+	}
+	base, module := btftest.RandomSplit(r, nil)
+	v, err := btfdump.New(base)
+	if err != nil {
+		return nil, err
+	}
+	return btfdump.NewSplit(module, v)
+}
+
+// acceptedHolds checks that a BTF, which has been read to a view or an error, is
+// refused with a type's name, or right, and that what can be printed of one that is
+// refused is right.
+func acceptedHolds(t *testing.T, v *btfdump.View, err error, settings []setting, c *tally) {
 	if err != nil {
 		var format *btfdump.FormatError
 		if !errors.As(err, &format) {

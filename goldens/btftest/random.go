@@ -17,7 +17,28 @@ func Random(r *rand.Rand, names []string) []byte {
 	if names == nil {
 		names = PlainNames
 	}
-	g := randomTypes{b: New(), r: r, names: names, pointer: 8}
+	g := newRandomTypes(r, names)
+	g.build()
+	return g.b.Bytes()
+}
+
+// RandomSplit returns the BTF of a kernel and that of a module, which stands on it
+// and refers to its types, and has others of the same names. Both are as those of
+// [Random].
+func RandomSplit(r *rand.Rand, names []string) (base, module []byte) {
+	if names == nil {
+		names = PlainNames
+	}
+	g := newRandomTypes(r, names)
+	g.build()
+	base = g.b.Bytes()
+	g.b, g.reserved = g.b.Split(), nil
+	g.more()
+	return base, g.b.Bytes()
+}
+
+func newRandomTypes(r *rand.Rand, names []string) *randomTypes {
+	g := &randomTypes{b: New(), r: r, names: names, pointer: 8}
 	if g.chance(40) {
 		g.b.Order = binary.BigEndian
 	}
@@ -25,8 +46,7 @@ func Random(r *rand.Rand, names []string) []byte {
 	for i := range g.odd {
 		g.odd[i] = g.chance(percent)
 	}
-	g.build()
-	return g.b.Bytes()
+	return g
 }
 
 // PlainNames are names that a kernel could have given.
@@ -154,6 +174,11 @@ func (g *randomTypes) build() {
 		g.addValue(g.b.Int("long unsigned int", 8, Unsigned), 8, 8, 64)
 	}
 	g.addValue(g.b.Int("int", 4, Signed), 4, 4, 32)
+	g.more()
+}
+
+// more adds types that can be of those that there are.
+func (g *randomTypes) more() {
 	for range g.r.IntN(3) {
 		g.reserved = append(g.reserved, g.b.Reserve())
 	}
