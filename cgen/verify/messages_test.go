@@ -28,10 +28,12 @@ func TestMessagesAreTheSameEachTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ text, says string }{
-		{trueFigures + "static inline void f(void) {", "behind the header's end: expected '}'"},
-		{trueFigures + "struct more {", "behind the header's end: "},
+		{trueFigures + "static inline void f(void) {", "a.h: it ends within a declaration: "},
+		{trueFigures + "struct more {", "a.h: it ends within a declaration: "},
 		{trueFigures + "int f(", "a.h: it ends within a declaration: expected parameter declarator"},
 		{trueFigures + "enum more { A", "a.h: it ends within a declaration: "},
+		{trueFigures + "int g(struct more {", "a.h: it ends within a declaration: "},
+		{trueFigures + "static inline int f(void) { if (0) {", "a.h: it ends within a declaration: "},
 		{trueFigures + "_Static_assert(0, __FILE__ \" \" __BASE_FILE__);\n", "a.h:6: static assertion failed"},
 		{trueFigures + "int no(void) __attribute__((unavailable(__FILE__)));\nint yes(void) { return no(); }\n", "a.h:7: 'no' is unavailable: "},
 		{"#include \"sub/a.h\"\n" + trueFigures, "sub/a.h:1: expected expression"},

@@ -235,9 +235,9 @@ func (u *unit) called(diagnostics []diagnostic) []diagnostic {
 func (u *unit) compile(ctx context.Context, name, code string, args Arguments) ([]diagnostic, error) {
 	file := u.key + name
 	// A declaration that has neither a name nor specifiers can stand behind
-	// complete declarations only. It is on a line of its own, which is none of
-	// the code's.
-	parts := []string{"# 1 \"" + file + "\"\n_Static_assert(1, \"\");\n", code}
+	// complete declarations only, and a function in no record or function that is
+	// still open. They are on a line of their own, which is none of the code's.
+	parts := []string{"# 1 \"" + file + "\"\n_Static_assert(1, \"\"); static void " + u.key + "begins(void) {}\n", code}
 	var all Arguments
 	all.Append(args)
 	if u.pch != "" {
