@@ -227,14 +227,7 @@ func (p *printer) endMember(m btfdump.Place) {
 func (p *printer) unnamed(id btfdump.TypeID) {
 	record := p.view.Type(p.view.Resolve(id))
 	p.line()
-	for t := p.view.Type(id); t.Kind().IsModifier(); t = p.view.Type(t.Ref()) {
-		switch t.Kind() {
-		case btfdump.KindConst:
-			p.text("const ")
-		case btfdump.KindVolatile:
-			p.text("volatile ")
-		}
-	}
+	p.qualifiers(id)
 	p.text(tagKeyword(record), " ")
 	end := p.shadows.begin()
 	p.braces(record)

@@ -163,12 +163,7 @@ func (p *printer) pointer(l layer, more bool) {
 	if l.quals == 0 && l.tags == nil {
 		return
 	}
-	if l.quals&qualConst != 0 {
-		p.text("const ")
-	}
-	if l.quals&qualVolatile != 0 {
-		p.text("volatile ")
-	}
+	p.qualified(l.quals)
 	if l.quals&qualRestrict != 0 {
 		p.text("__restrict ")
 	}
@@ -178,14 +173,32 @@ func (p *printer) pointer(l layer, more bool) {
 	}
 }
 
-// base prints the type specifier.
-func (p *printer) base(b base) {
-	if b.quals&qualConst != 0 {
+// qualifiers prints those of a record or a number, also of typedefs of it, each once.
+func (p *printer) qualifiers(id btfdump.TypeID) {
+	var quals qualifiers
+	for t := p.view.Type(id); t.Kind().IsModifier(); t = p.view.Type(t.Ref()) {
+		switch t.Kind() {
+		case btfdump.KindConst:
+			quals |= qualConst
+		case btfdump.KindVolatile:
+			quals |= qualVolatile
+		}
+	}
+	p.qualified(quals)
+}
+
+func (p *printer) qualified(quals qualifiers) {
+	if quals&qualConst != 0 {
 		p.text("const ")
 	}
-	if b.quals&qualVolatile != 0 {
+	if quals&qualVolatile != 0 {
 		p.text("volatile ")
 	}
+}
+
+// base prints the type specifier.
+func (p *printer) base(b base) {
+	p.qualified(b.quals)
 	t := p.view.Type(b.id)
 	switch k := t.Kind(); k {
 	case btfdump.KindVoid:

@@ -164,15 +164,8 @@ func (p *printer) isNarrowEnum(m btfdump.Place) bool {
 func (p *printer) narrowEnum(id btfdump.TypeID) {
 	p.used.narrowEnums = true
 	p.text(macroNarrowEnum, "(")
-	t := p.view.Type(id)
-	for ; !t.Kind().IsEnum(); t = p.view.Type(t.Ref()) {
-		switch t.Kind() {
-		case btfdump.KindConst:
-			p.text("const ")
-		case btfdump.KindVolatile:
-			p.text("volatile ")
-		}
-	}
+	p.qualifiers(id)
+	t := p.view.Type(p.view.Resolve(id))
 	p.scalar(sizedInt(t.Size(), t.Signed()))
 	p.text(", ")
 	p.declare(id, "")

@@ -60,6 +60,14 @@ var acceptedCases = []struct {
 			at("d", b.Ptr(b.Typedef("again_t", b.Volatile(b.FuncProto(i.i32)))), 24))
 		b.DeclTag("bpf_kfunc", b.Func("bpf_takes", b.FuncProto(b.Ptr(b.Const(f)), btftest.Arg("p", b.Ptr(b.Volatile(f))), btftest.Arg("f", b.Const(far))), btftest.Static), -1)
 	}},
+	{name: "qualifiers twice", build: func(b *btftest.Builder) {
+		i := addInts(b)
+		twice := func(id btftest.ID) btftest.ID { return b.Volatile(b.Const(b.Volatile(b.Const(b.Volatile(id))))) }
+		b.Struct("s", 8, at("", twice(b.Struct("", 4, at("a", i.i32, 0))), 0), btftest.Bitfield("e", twice(b.Enum("e", 4, btftest.Val("A", 9))), 32, 3),
+			btftest.Bitfield("n", twice(i.i32), 40, 3))
+		b.Struct("p", 24, at("p", twice(b.Ptr(twice(i.i32))), 0), at("", twice(b.Union("", 8, at("q", b.Ptr(twice(b.Struct("", 4, at("a", i.i32, 0)))), 0))), 8),
+			at("n", twice(b.Typedef("number_t", twice(i.u64))), 16))
+	}},
 	{name: "bitfields of enums with more values", build: func(b *btftest.Builder) {
 		e := b.Enum("e", 4, btftest.Val("A", 0), btftest.Val("B", 9))
 		s := b.SignedEnum("s", 1, btftest.Val("C", -1), btftest.Val("D", 3))
