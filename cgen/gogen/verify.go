@@ -189,7 +189,7 @@ func (c *verifier) parse(src []byte) error {
 // token, and what is declared several hundred. All types of a kernel have 4.7
 // million tokens, and declare 60,000 names.
 const (
-	maxTokens   = 6_000_000
+	maxTokens   = 12_000_000
 	maxDeclared = 1 << 19
 )
 

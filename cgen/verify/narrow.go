@@ -68,7 +68,8 @@ func (c *check) narrowed(ctx context.Context) (*unit, error) {
 		return c.narrowUnit, nil
 	}
 	arm := *c.unit.cc
-	arm.flags = slices.Clone(arm.flags)
+	// These macros BPF has not, and a member may be called unix.
+	arm.flags = slices.Insert(slices.Clone(arm.flags), 2, "-Ulinux", "-Uunix", "-U_ILP32")
 	arm.flags[1] = narrowTarget(c.view) // see Header
 	u, err := preprocess(ctx, &arm, c.header, c.included)
 	c.narrowUnit = u

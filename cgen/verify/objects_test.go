@@ -54,3 +54,31 @@ func TestTypesFromObjects(t *testing.T) {
 		}
 	}
 }
+
+// What holds pointers of 4 bytes is looked at for another machine, too, for which
+// GNU C has more macros.
+func TestMembersOf32BitKernels(t *testing.T) {
+	b := btftest.New()
+	long := b.Int("long unsigned int", 4, 0)
+	p := b.Ptr(btftest.Void)
+	b.Struct("holds", 16, btftest.Member{Name: "unix", Type: p}, btftest.Member{Name: "linux", Type: long, Offset: 32}, btftest.Member{Name: "_ILP32", Type: p, Offset: 64}, btftest.Member{Name: "x", Type: long, Offset: 96})
+	view, err := btfdump.New(b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "a.h")
+	if err := os.WriteFile(path, []byte("struct holds { void *unix; unsigned int linux; void *_ILP32; unsigned int x; } __attribute__((preserve_access_index));\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, clang := range clangtest.Compilers(t) {
+		for _, std := range []string{"gnu11", "c11"} {
+			r, err := Header(context.Background(), path, view, nil, Options{Clang: clang.Name, Std: std})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !r.Holds() || r.PointerClass != 1 {
+				t.Errorf("%s, %s: %+v", clang.Name, std, r)
+			}
+		}
+	}
+}
