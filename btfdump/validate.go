@@ -48,9 +48,10 @@ func (l *level) validate() error {
 	c.plain = !c.legacyBitfields
 	for i := range composed.parts {
 		c.inner = append(c.inner, composed.parts[i].inner...)
+		c.none = append(c.none, composed.parts[i].none...)
 		c.plain = c.plain && !composed.parts[i].emptyName
 	}
-	return c.byValueCycles()
+	return cmp.Or(c.byValueCycles(), c.emptyArrayCycles())
 }
 
 // sweepParts is how many parts the types are checked in: enough that two cores
@@ -158,6 +159,7 @@ type checker struct {
 	*level
 	end       TypeID      // the ID after the last
 	inner     [][2]TypeID // record, and record of the same size that it holds by value
+	none      []TypeID    // records that are in arrays of no elements
 	strEnd    uint32      // the offset after the last string that may be a name
 	emptyName bool        // a member has an empty name that is not at offset 0
 }
@@ -505,6 +507,9 @@ func (c *checker) member(t Type, i int, ref TypeID, place uint32) error {
 		if record != 0 && (size == 0 || size >= uint64(t.Size())) {
 			c.inner = append(c.inner, [2]TypeID{t.id, record})
 		}
+		if record != 0 && size == 0 {
+			c.none = append(c.none, record)
+		}
 	}
 	if offset > limit || bits > limit-offset {
 		return errorAt(t, "member %d (%.80q) at bit offset %d, %d bits long, lies outside of the %d bytes", i, c.name(t.u32(at)), offset, bits, t.Size())
@@ -550,7 +555,8 @@ func (c *checker) dropEnds() {
 
 // byValueCycles rejects records that contain themselves. As members have been
 // checked to lie inside their record, all records of such a cycle have the
-// same size, or are in arrays of no elements: only those pairs are looked at.
+// same size: only those pairs are looked at. Where arrays of no elements are part of
+// it, see emptyArrayCycles.
 func (c *checker) byValueCycles() error {
 	c.dropEnds()
 	if len(c.inner) == 0 {
@@ -593,6 +599,53 @@ func (c *checker) byValueCycles() error {
 				open[id] = true
 				path = append(path, id)
 				stack = append(stack, frame{r[0], r[1]})
+			}
+		}
+	}
+	return nil
+}
+
+// emptyArrayCycles rejects records that contain themselves by way of an array of no
+// elements, which a record of any size can be in: C declares none, and the kernel
+// takes none either (env_stack_push in kernel/bpf/btf.c, "Loop detected"). Such arrays
+// are where kernels have flexible ones, of a few small records.
+func (c *checker) emptyArrayCycles() error {
+	if len(c.none) == 0 {
+		return nil
+	}
+	const open, done = 1, 2
+	state := make([]uint8, len(c.offsets))
+	type frame struct {
+		id   TypeID
+		next int // member
+	}
+	var path []frame
+	for _, root := range c.none {
+		if root < c.firstRaw || state[root-c.firstRaw] == done { // a base refers to nothing behind it
+			continue
+		}
+		state[root-c.firstRaw] = open
+		path = append(path[:0], frame{id: root})
+		for len(path) > 0 {
+			f := &path[len(path)-1]
+			t := c.typeRaw(f.id)
+			if f.next == t.Vlen() {
+				state[f.id-c.firstRaw] = done
+				path = path[:len(path)-1]
+				continue
+			}
+			ref := TypeID(t.u32(12 + 12*uint32(f.next) + 4))
+			f.next++
+			_, id := c.valueSize(c.resolveRaw(ref))
+			if id < c.firstRaw {
+				continue
+			}
+			switch state[id-c.firstRaw] {
+			case open:
+				return errorAt(c.typeRaw(id), "contains itself")
+			case 0:
+				state[id-c.firstRaw] = open
+				path = append(path, frame{id: id})
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package cgen
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -172,5 +173,27 @@ func TestStepsOfEquality(t *testing.T) {
 	}
 	if perType := many / (1000 * 101); perType > 8 {
 		t.Errorf("%d steps a type", perType)
+	}
+}
+
+// Types of which one holds the other count as one only where hashes collide. That is
+// an error then, and no loop without an end.
+func TestRecordThatCountsAsItsMember(t *testing.T) {
+	b := btftest.New()
+	inner := b.Struct("inner", 4, btftest.Field("x", b.Int("int", 4, btftest.Signed), 0))
+	outer := b.Struct("outer", 8, btftest.Field("x", inner, 0))
+	last := b.Struct("last", 8, btftest.Field("x", inner, 0))
+	v, err := btfdump.New(b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := NewPlan(v, nil, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.naming.canon[inner] = btfdump.TypeID(outer)
+	p.decideStyles()
+	if _, err := p.style(btfdump.TypeID(last)); !errors.Is(err, errNeedsItself) {
+		t.Errorf("error %v, want that of a record that needs itself", err)
 	}
 }

@@ -3,7 +3,9 @@ package cgen_test
 import (
 	"bytes"
 	"encoding/binary"
+	"flag"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/btfgen/btfgen/btfdump"
@@ -224,5 +226,66 @@ func TestRandomTypesShuffled(t *testing.T) {
 	}
 	if made < 200 {
 		t.Errorf("only %d headers were made", made)
+	}
+}
+
+var spoilt = flag.Uint64("spoilt", 400, "how many variants of a kernel's types to try that are spoilt")
+
+// The types of a kernel lead to each other in ways that made-up ones do not. Some
+// words of them are changed: to another type, to what stands elsewhere, or a bit.
+func TestSpoiltTypesOfAKernel(t *testing.T) {
+	kernel, err := btfdump.New(btftest.Corpus(t, "amd64-7.2-cloud"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, start := range []string{"flow_", "bpf_", "ip"} {
+		var roots []btfdump.TypeID
+		for typ := range kernel.All() {
+			if typ.Kind().IsRecord() && strings.HasPrefix(typ.Name(), start) && len(roots) < 40 {
+				roots = append(roots, typ.ID())
+			}
+		}
+		closure := kernel.Closure(roots, btfdump.PointersForward)
+		raw, err := kernel.Subset(closure)
+		if err != nil {
+			t.Fatal(err)
+		}
+		types, strings := split(raw)
+		n := uint32(closure.Len())
+		t.Run(start, func(t *testing.T) {
+			t.Parallel()
+			made, refused := 0, 0
+			for seed := range *spoilt {
+				r := rand.New(rand.NewPCG(seed, 7))
+				changed := bytes.Clone(types)
+				for range 1 + r.IntN(5) {
+					at, from := 4*r.IntN(len(types)/4), 4*r.IntN(len(types)/4)
+					value := binary.LittleEndian.Uint32(types[at:])
+					switch r.IntN(4) {
+					case 0:
+						value ^= 1 << r.IntN(32)
+					case 1:
+						value = binary.LittleEndian.Uint32(types[from:])
+					default:
+						value = r.Uint32N(n + 1)
+					}
+					binary.LittleEndian.PutUint32(changed[at:], value)
+				}
+				v, err := btfdump.New(withHeader(changed, strings))
+				if err != nil {
+					continue
+				}
+				checkHeader(t, v, nil, true, len(raw))
+				if _, err := makeHeader(v, nil, cgen.Options{Kfuncs: true, Workers: 1}); err != nil {
+					refused++
+				} else {
+					made++
+				}
+			}
+			t.Logf("%d types: %d headers were made, %d refused", n, made, refused)
+			if made+refused < int(*spoilt)/20 {
+				t.Errorf("only %d headers were made, %d refused", made, refused)
+			}
+		})
 	}
 }

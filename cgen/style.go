@@ -143,6 +143,7 @@ func (p *Plan) decideStyles() {
 	p.unwritable = make(map[btfdump.TypeID]error)
 	p.reordered = make(map[btfdump.TypeID][]int)
 	var stack []btfdump.TypeID
+	begun := p.view.NewSet() // records that wait for those above them on the stack
 	for t := range p.view.AllOf(btfdump.KindStruct, btfdump.KindUnion) {
 		for stack = append(stack[:0], p.naming.canon[t.ID()]); len(stack) > 0; {
 			n := len(stack)
@@ -155,7 +156,12 @@ func (p *Plan) decideStyles() {
 			var s recordStyle
 			var err error
 			if s, stack, err = p.decide(t, stack); len(stack) > n {
-				continue
+				begun.Add(id)
+				if !slices.ContainsFunc(stack[n:], begun.Has) {
+					continue
+				}
+				// No type holds itself, but two that count as one may: see hash.
+				stack, err = stack[:n], errNeedsItself
 			}
 			if err == nil && p.opts.Members != nil {
 				s, err = p.prunedStyle(t, s)

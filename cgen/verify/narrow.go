@@ -68,8 +68,9 @@ func (c *check) narrowed(ctx context.Context) (*unit, error) {
 		return c.narrowUnit, nil
 	}
 	arm := *c.unit.cc
-	// These macros BPF has not, and a member may be called unix.
-	arm.flags = slices.Insert(slices.Clone(arm.flags), 2, "-Ulinux", "-Uunix", "-U_ILP32")
+	// These macros BPF has not, and a member may be called unix. What has been
+	// preprocessed is spared -U by the driver, but not the macros.
+	arm.flags = slices.Insert(slices.Clone(arm.flags), 2, "-Xclang", "-Ulinux", "-Xclang", "-Uunix", "-Xclang", "-U_ILP32")
 	arm.flags[1] = narrowTarget(c.view) // see Header
 	u, err := preprocess(ctx, &arm, c.header, c.included)
 	c.narrowUnit = u
