@@ -38,7 +38,7 @@ func FindClang() (string, error) {
 const compileLimit = 5 * time.Minute
 
 // totalLimit ends a verification that runs away, though none of its compiles does:
-// there are hundreds. That of a whole kernel takes 14 seconds.
+// there can be hundreds. That of a whole kernel takes five seconds.
 var totalLimit = 20 * time.Minute // a variable for its test
 
 // maxDiagnostics bounds what is kept of a compiler's messages, in bytes. One

@@ -176,7 +176,7 @@ func TestPeakMemory(t *testing.T) {
 	constants.WriteString(")\n")
 	write("macros.h", macros.Bytes())
 	write("constants.go", constants.Bytes())
-	write("words.go", append([]byte("package p\n"), bytes.Repeat([]byte("{}"), 3<<20)...))
+	write("words.go", append([]byte("package p\n"), bytes.Repeat([]byte("{}"), 7<<20)...))
 	write("long.h", make([]byte, 65<<20))
 	encoder, _ := zstd.NewWriter(nil, zstd.WithWindowSize(64<<20))
 	nested := bytes.Repeat([]byte("x"), 1<<20)
