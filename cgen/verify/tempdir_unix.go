@@ -17,7 +17,7 @@ func claimDir(dir string) (release func(), claimed bool) {
 	if err != nil {
 		return nil, false // it is gone
 	}
-	if unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB) == unix.EWOULDBLOCK {
+	if tryLock(file) == unix.EWOULDBLOCK {
 		file.Close()
 		return nil, false
 	}
@@ -53,10 +53,20 @@ func removeLeftover(dir string) {
 	if err != nil || info.Sys().(*syscall.Stat_t).Uid != uint32(os.Geteuid()) {
 		return
 	}
-	if unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+	if tryLock(file) != nil {
 		return
 	}
 	if now, err := os.Lstat(dir); err == nil && os.SameFile(now, info) {
 		os.RemoveAll(dir)
+	}
+}
+
+// tryLock takes a file's lock, or fails with EWOULDBLOCK if another process has it.
+// Signals, which Go sends to its own threads, may end the call before that.
+func tryLock(file *os.File) error {
+	for {
+		if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != unix.EINTR {
+			return err
+		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 // that looks for leftovers was faster. On file systems without locks nobody can
 // claim anything, and nothing is taken for a leftover.
 func claim(file *os.File) (release func(), claimed bool) {
-	if unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB) == unix.EWOULDBLOCK {
+	if tryLock(file) == unix.EWOULDBLOCK {
 		return nil, false
 	}
 	now, err := os.Lstat(file.Name())
@@ -58,7 +58,7 @@ func removeLeftover(name string) {
 	if err != nil || !info.Mode().IsRegular() || info.Sys().(*syscall.Stat_t).Uid != uint32(os.Geteuid()) {
 		return
 	}
-	if unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+	if tryLock(file) != nil {
 		return
 	}
 	if now, err := os.Lstat(name); err == nil && os.SameFile(now, info) {
@@ -76,4 +76,14 @@ func writeDescriptor(number int, name string, data []byte) error {
 	file := os.NewFile(uintptr(own), name)
 	_, err = file.Write(data)
 	return errors.Join(err, file.Close())
+}
+
+// tryLock takes a file's lock, or fails with EWOULDBLOCK if another process has it.
+// Signals, which Go sends to its own threads, may end the call before that.
+func tryLock(file *os.File) error {
+	for {
+		if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != unix.EINTR {
+			return err
+		}
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -54,7 +55,7 @@ func TestKilledRunLeavesNothing(t *testing.T) {
 		return n
 	}
 	if _, err := replaceFile(target, []byte("one")); err != nil || left() != 1 {
-		t.Fatalf("beside a running one: %v, %d temporary files, want the other's", err, left())
+		t.Fatalf("beside a running one (%v): %v, %d temporary files, want the other's", run.Process.Signal(syscall.Signal(0)), err, left())
 	}
 	run.Process.Kill()
 	run.Wait()
