@@ -48,10 +48,9 @@ func (l *level) validate() error {
 	c.plain = !c.legacyBitfields
 	for i := range composed.parts {
 		c.inner = append(c.inner, composed.parts[i].inner...)
-		c.none = append(c.none, composed.parts[i].none...)
 		c.plain = c.plain && !composed.parts[i].emptyName
 	}
-	return cmp.Or(c.byValueCycles(), c.emptyArrayCycles())
+	return c.byValueCycles()
 }
 
 // sweepParts is how many parts the types are checked in: enough that two cores
@@ -157,11 +156,10 @@ func (l *level) resolveRaw(id TypeID) TypeID {
 // checker holds what the checks of one level share. All IDs are the blob's own.
 type checker struct {
 	*level
-	end       TypeID      // the ID after the last
-	inner     [][2]TypeID // record, and record of the same size that it holds by value
-	none      []TypeID    // records that are in arrays of no elements
-	strEnd    uint32      // the offset after the last string that may be a name
-	emptyName bool        // a member has an empty name that is not at offset 0
+	end       TypeID   // the ID after the last
+	inner     []TypeID // records that are as large as one that holds them, or in an array of no elements
+	strEnd    uint32   // the offset after the last string that may be a name
+	emptyName bool     // a member has an empty name that is not at offset 0
 }
 
 func errorAt(t Type, format string, args ...any) error {
@@ -472,7 +470,7 @@ func (c *checker) isPlain(ref TypeID, bitOffset, size uint32) bool {
 }
 
 // member checks that a member has a size and lies inside its record, and
-// notes records of the same size inside each other for byValueCycles. ref and
+// notes records inside others of the same size for byValueCycles. ref and
 // place are the words of its type and its offset.
 func (c *checker) member(t Type, i int, ref TypeID, place uint32) error {
 	at := 12 + uint32(i)*12
@@ -505,10 +503,7 @@ func (c *checker) member(t Type, i int, ref TypeID, place uint32) error {
 		size, record := c.valueSize(id)
 		bits = saturatingMul(size, 8)
 		if record != 0 && (size == 0 || size >= uint64(t.Size())) {
-			c.inner = append(c.inner, [2]TypeID{t.id, record})
-		}
-		if record != 0 && size == 0 {
-			c.none = append(c.none, record)
+			c.inner = append(c.inner, record)
 		}
 	}
 	if offset > limit || bits > limit-offset {
@@ -538,79 +533,13 @@ func (c *checker) valueSize(id TypeID) (size uint64, record TypeID) {
 	}
 }
 
-// dropEnds removes pairs whose inner record holds none of the pairs: they are
-// on no cycle. A few rounds leave nothing of a real kernel.
-func (c *checker) dropEnds() {
-	outer := make([]bool, len(c.offsets))
-	for round := 0; round < 8 && len(c.inner) > 0; round++ {
-		clear(outer)
-		for _, e := range c.inner {
-			outer[e[0]-c.firstRaw] = true
-		}
-		c.inner = slices.DeleteFunc(c.inner, func(e [2]TypeID) bool {
-			return e[1] < c.firstRaw || !outer[e[1]-c.firstRaw]
-		})
-	}
-}
-
-// byValueCycles rejects records that contain themselves. As members have been
-// checked to lie inside their record, all records of such a cycle have the
-// same size: only those pairs are looked at. Where arrays of no elements are part of
-// it, see emptyArrayCycles.
+// byValueCycles rejects records that contain themselves. Members have been checked to
+// lie inside their record, so somewhere on such a cycle one is as large as the record,
+// or is an array of no elements, which can be in a record of any size: it is looked for
+// from there, along all members. C declares no such record, and the kernel takes none
+// either (env_stack_push in kernel/bpf/btf.c).
 func (c *checker) byValueCycles() error {
-	c.dropEnds()
 	if len(c.inner) == 0 {
-		return nil
-	}
-	// edges of a record, as ranges of c.inner, which is ordered by record
-	ranges := make(map[TypeID][2]int)
-	for i, e := range c.inner {
-		r, ok := ranges[e[0]]
-		if !ok {
-			r[0] = i
-		}
-		r[1] = i + 1
-		ranges[e[0]] = r
-	}
-	type frame struct{ next, end int }
-	open := make(map[TypeID]bool) // false: done
-	for _, root := range c.inner {
-		if _, seen := open[root[0]]; seen {
-			continue
-		}
-		open[root[0]] = true
-		path := []TypeID{root[0]}
-		r := ranges[root[0]]
-		stack := []frame{{r[0], r[1]}}
-		for len(stack) > 0 {
-			f := &stack[len(stack)-1]
-			if f.next == f.end {
-				open[path[len(path)-1]] = false
-				path, stack = path[:len(path)-1], stack[:len(stack)-1]
-				continue
-			}
-			id := c.inner[f.next][1]
-			f.next++
-			isOpen, seen := open[id]
-			if isOpen {
-				return errorAt(c.typeRaw(id), "contains itself")
-			}
-			if r, ok := ranges[id]; ok && !seen {
-				open[id] = true
-				path = append(path, id)
-				stack = append(stack, frame{r[0], r[1]})
-			}
-		}
-	}
-	return nil
-}
-
-// emptyArrayCycles rejects records that contain themselves by way of an array of no
-// elements, which a record of any size can be in: C declares none, and the kernel
-// takes none either (env_stack_push in kernel/bpf/btf.c, "Loop detected"). Such arrays
-// are where kernels have flexible ones, of a few small records.
-func (c *checker) emptyArrayCycles() error {
-	if len(c.none) == 0 {
 		return nil
 	}
 	const open, done = 1, 2
@@ -620,7 +549,8 @@ func (c *checker) emptyArrayCycles() error {
 		next int // member
 	}
 	var path []frame
-	for _, root := range c.none {
+	first := c.end
+	for _, root := range c.inner {
 		if root < c.firstRaw || state[root-c.firstRaw] == done { // a base refers to nothing behind it
 			continue
 		}
@@ -641,8 +571,11 @@ func (c *checker) emptyArrayCycles() error {
 				continue
 			}
 			switch state[id-c.firstRaw] {
-			case open:
-				return errorAt(c.typeRaw(id), "contains itself")
+			case open: // of all that are on the cycle, the first is named
+				for i := len(path) - 1; path[i].id != id; i-- {
+					first = min(first, path[i].id)
+				}
+				return errorAt(c.typeRaw(min(first, id)), "contains itself")
 			case 0:
 				state[id-c.firstRaw] = open
 				path = append(path, frame{id: id})
