@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"github.com/btfgen/btfgen/btfdump"
 	"github.com/btfgen/btfgen/cgen/verify/internal/llvmir"
@@ -27,8 +28,13 @@ func (u *unit) answer(ctx context.Context, name, text string, probes []*probe, f
 		return diagnostics, err
 	}
 	defer os.Remove(path)
+	// One at a time: each text takes several times its size.
+	readingIR.Lock()
+	defer readingIR.Unlock()
 	return nil, u.answerFromIR(path, probes)
 }
+
+var readingIR sync.Mutex
 
 // maxIR bounds the text that LLVM writes of a header's types, in bytes. That of a
 // kernel's has 20 MB.

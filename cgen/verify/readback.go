@@ -103,27 +103,31 @@ func (c *check) accesses(e *entry) []leaf {
 	return list[:min(len(list), tries)]
 }
 
-// readBack has probes answered: from what clang hands to its backend, and where that is
-// written in a way that llvmir does not know, from objects.
+// readBack has probes answered.
 func (c *check) readBack(ctx context.Context, probes []*probe) error {
 	if len(probes) == 0 {
 		return nil
 	}
 	c.progress(c.unit.cc.label() + ": reading types back")
-	err := c.compileShards(ctx, c.unit, "part", deal(probes, partSize), first)
-	if errors.As(err, new(*llvmir.FormatError)) {
-		err = c.readBackFromObjects(ctx, probes)
-	}
-	if err != nil {
+	if err := c.readAll(ctx, c.unit, probes); err != nil {
 		return err
 	}
-	return c.askAlone(ctx, probes)
+	return c.askAgain(ctx, probes)
 }
 
-func (c *check) readBackFromObjects(ctx context.Context, probes []*probe) (err error) {
+// readAll reads from what clang hands to its backend, and where that is written in a way
+// that llvmir does not know, from objects.
+func (c *check) readAll(ctx context.Context, u *unit, probes []*probe) error {
+	err := c.compileShards(ctx, u, "part", deal(probes, partSize), first)
+	if errors.As(err, new(*llvmir.FormatError)) {
+		err = c.readBackFromObjects(ctx, u, probes)
+	}
+	return err
+}
+
+func (c *check) readBackFromObjects(ctx context.Context, u *unit, probes []*probe) (err error) {
 	c.progress(c.unit.cc.label() + ": reading types back from objects")
-	u := c.unit
-	if len(probes) > shardSize { // many compiles of one header pay for a precompiled one
+	if len(probes) > shardSize && u.pch == "" { // many compiles of one header pay for a precompiled one
 		if u, err = u.precompile(ctx, programFlags()...); err != nil {
 			return err
 		}
@@ -142,26 +146,41 @@ func deal(probes []*probe, size int) [][]*probe {
 	return shards
 }
 
-// askAlone asks those of the probes once more, each by itself, whose answer may
-// be wrong because of the others.
-func (c *check) askAlone(ctx context.Context, probes []*probe) error {
-	var alone [][]*probe
+// askAgain asks those of the probes once more, without the others, whose answer may be
+// wrong because of these, as long as that gives other answers.
+func (c *check) askAgain(ctx context.Context, probes []*probe) error {
+	u, before := c.unit, 0
 	for _, p := range probes {
-		if p.misread() {
-			alone = append(alone, []*probe{p})
+		if len(p.access) > 0 {
+			before++
 		}
 	}
-	if len(alone) > maxAlone {
-		return nil // it is the header
+	for round := range maxAgain {
+		again := slices.DeleteFunc(slices.Clone(probes), func(p *probe) bool { return !p.misread() })
+		if len(again) == 0 || len(again) == before { // it is the header
+			return nil
+		}
+		if round == 1 {
+			var err error
+			if u, err = u.precompile(ctx, programFlags()...); err != nil {
+				return err
+			}
+		}
+		for _, p := range again {
+			p.view = nil
+		}
+		if err := c.readAll(ctx, u, again); err != nil {
+			return err
+		}
+		before = len(again)
 	}
-	for _, p := range alone {
-		p[0].view = nil
-	}
-	return c.compileShards(ctx, c.unit, "alone", alone, fromObject)
+	return nil
 }
 
-// maxAlone is how many probes are asked once more by themselves.
-const maxAlone = 64
+// maxAgain bounds how often probes are asked again. Of accesses that share a relocation,
+// each time tells of one. With all modules of a kernel there are 20: the first member of
+// as many records without a name is a bitfield.
+const maxAgain = 64
 
 // misread reports whether a probe may have got a wrong answer because of others
 // in its shard: clang takes accesses to the same place in different records

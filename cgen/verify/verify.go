@@ -358,7 +358,7 @@ func (c *check) assertAndReadBack(ctx context.Context, name string, facts []fact
 				return o.answer(u.key, c.probes)
 			})
 			if err == nil {
-				err = c.askAlone(ctx, c.probes)
+				err = c.askAgain(ctx, c.probes)
 			}
 			if err != nil {
 				return nil, err

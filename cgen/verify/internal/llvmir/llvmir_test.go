@@ -1,8 +1,10 @@
 package llvmir
 
 import (
+	"debug/elf"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -58,8 +60,9 @@ struct unmarked { int x; } *p19;
 void access_plain(void) { *(volatile char *)&p19->x; }
 `
 
-// compiled returns what clang makes of a program: the module, and its own BTF.
-func compiled(t *testing.T, c clangtest.Clang, program, target, prefix string) (*Module, *btfdump.View) {
+// compiled returns what clang makes of a program: the module, and its own BTF, with the
+// names of the records that its .BTF.ext has relocations of.
+func compiled(t *testing.T, c clangtest.Clang, program, target, prefix string) (m *Module, back *btfdump.View, relocated map[string]bool) {
 	t.Helper()
 	dir := t.TempDir()
 	source, ir := filepath.Join(dir, "a.c"), filepath.Join(dir, "a.ll")
@@ -74,15 +77,55 @@ func compiled(t *testing.T, c clangtest.Clang, program, target, prefix string) (
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := Read(text, prefix)
+	if m, err = Read(text, prefix); err != nil {
+		t.Fatal(err)
+	}
+	object, said, err := c.Compile(t, map[string]string{"main.c": program}, "-target", target, "-g", "-std=gnu11", "-w", "-O2")
+	if err != nil {
+		t.Fatalf("%v: %s", err, said)
+	}
+	if back, err = btfdump.New(section(t, object, ".BTF")); err != nil {
+		t.Fatal(err)
+	}
+	relocated = make(map[string]bool)
+	if raw := section(t, object, ".BTF.ext"); raw != nil {
+		ext, err := btfdump.ReadExt(raw, back)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range ext.Relocations {
+			relocated[recordName(back, back.Resolve(r.Type))] = true
+		}
+	}
+	return m, back, relocated
+}
+
+func section(t *testing.T, object, name string) []byte {
+	t.Helper()
+	f, err := elf.Open(object)
 	if err != nil {
 		t.Fatal(err)
 	}
-	back, err := btfdump.New(c.BTF(t, program, target, "-std=gnu11", "-w", "-O2"))
+	defer f.Close()
+	s := f.Section(name)
+	if s == nil {
+		return nil
+	}
+	data, err := s.Data()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m, back
+	return data
+}
+
+// recordName is what a record can be known by on both sides.
+func recordName(v *btfdump.View, id btfdump.TypeID) string {
+	t := v.Type(id)
+	name := t.Kind().String() + " " + t.Name()
+	for _, m := range t.Members() {
+		name += " " + m.Name
+	}
+	return name
 }
 
 // What is read is what clang writes as BTF, but that BTF has records which only
@@ -92,7 +135,14 @@ func TestTypesAreThoseOfTheBackend(t *testing.T) {
 		for _, target := range []string{"bpfel", "bpfeb"} {
 			t.Run(c.Name+" "+target, func(t *testing.T) {
 				t.Parallel()
-				m, back := compiled(t, c, program, target, "p")
+				m, back, want := compiled(t, c, program, target, "p")
+				got := map[string]bool{}
+				for id := range m.Relocated {
+					got[recordName(m.Types, id)] = true
+				}
+				if !maps.Equal(got, want) || len(want) != 2 {
+					t.Errorf("accesses to %v are relocated, of which the object has %v", got, want)
+				}
 				compareAll(t, m, back, c.Major, "p", 19)
 				for name, want := range map[string]Variable{
 					"p8": {Symbol: "declared"}, "p9": {Symbol: "another name"}, "p10": {Symbol: "no_prototype"},
@@ -118,7 +168,7 @@ func TestRandomTypesAreThoseOfTheBackend(t *testing.T) {
 		for _, c := range clangtest.Compilers(t) {
 			t.Run(fmt.Sprintf("%s %d", c.Name, seed), func(t *testing.T) {
 				t.Parallel()
-				m, back := compiled(t, c, clangtest.RandomTypes(rand.New(rand.NewPCG(seed, 1))), "bpfel", "use")
+				m, back, _ := compiled(t, c, clangtest.RandomTypes(rand.New(rand.NewPCG(seed, 1))), "bpfel", "use")
 				compareAll(t, m, back, c.Major, "use", 10)
 			})
 		}

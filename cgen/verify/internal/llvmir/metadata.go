@@ -55,13 +55,12 @@ type node struct {
 	forward  bool
 	vector   bool
 	tag      string // without DW_TAG_
-	name     string // as it is written, see unquote
+	name     string // as it is written, see unquote; of a tuple, what is between its braces
 	encoding string // without DW_ATE_; the value of an enumerator
 	base     ref    // baseType, or type
 	elements ref    // elements, or types
 	size     uint64 // bits; the count of a subrange
 	offset   uint64 // bits
-	list     []byte // of a tuple: what is between the braces
 }
 
 // maxNodes bounds the nodes of a module. A kernel has 300,000.
@@ -87,7 +86,7 @@ func (m *metadata) add(line []byte) error {
 	to := &(*m)[n]
 	if list, ok := bytes.CutPrefix(rest, []byte("!{")); ok {
 		to.class = classTuple
-		to.list = bytes.TrimSuffix(list, []byte("}"))
+		to.name = text(bytes.TrimSuffix(list, []byte("}")))
 		return nil
 	}
 	name, fields, ok := bytes.Cut(bytes.TrimPrefix(rest, []byte("!")), []byte("("))
@@ -101,32 +100,31 @@ func (m *metadata) add(line []byte) error {
 	if !ok {
 		return &FormatError{text(line), "a node without an end"}
 	}
-	return to.read(fields)
+	return to.read(text(fields))
 }
 
 // read reads a node's fields: "name: value, name: value".
-func (n *node) read(fields []byte) error {
-	for len(fields) > 0 {
-		key, rest, ok := bytes.Cut(fields, []byte(": "))
+func (n *node) read(fields string) error {
+	for fields != "" {
+		key, rest, ok := strings.Cut(fields, ": ")
 		if !ok {
-			return &FormatError{text(fields), "a field without a value"}
+			return &FormatError{fields, "a field without a value"}
 		}
 		end := valueEnd(rest)
-		value := text(rest[:end])
-		if err := n.set(text(key), value); err != nil {
+		if err := n.set(key, rest[:end]); err != nil {
 			return err
 		}
-		fields = bytes.TrimPrefix(rest[end:], []byte(", "))
+		fields = strings.TrimPrefix(rest[end:], ", ")
 	}
 	return nil
 }
 
 // valueEnd returns where a value ends: at a comma outside of quotation marks and
 // parentheses. Within quotation marks, LLVM escapes these.
-func valueEnd(s []byte) int {
+func valueEnd(s string) int {
 	depth, quoted := 0, false
-	for i, c := range s {
-		switch {
+	for i := range len(s) {
+		switch c := s[i]; {
 		case c == '"':
 			quoted = !quoted
 		case quoted:
@@ -214,14 +212,14 @@ func (m metadata) tuple(r ref) ([]ref, error) {
 		return nil, &FormatError{fmt.Sprintf("!%d", r), "no tuple"}
 	}
 	var list []ref
-	for s := n.list; len(s) > 0; {
+	for s := n.name; len(s) > 0; {
 		end := valueEnd(s)
-		r, err := readRef(text(s[:end]))
+		r, err := readRef(s[:end])
 		if err != nil {
 			return nil, err
 		}
 		list = append(list, r)
-		s = bytes.TrimPrefix(s[end:], []byte(", "))
+		s = strings.TrimPrefix(s[end:], ", ")
 	}
 	return list, nil
 }

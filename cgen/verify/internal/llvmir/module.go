@@ -33,7 +33,9 @@ type Module struct {
 // What BTF has no word for, such as a vector or a complex number, is a record without
 // members, with a name that no identifier is.
 func Read(module []byte, prefix string) (*Module, error) {
-	r := reader{defined: make(map[string]bool), symbols: make(map[string]string)}
+	// As many nodes as there can be: growing would take twice their memory.
+	nodes := make(metadata, 0, min(bytes.Count(module, []byte("\n!"))+1, maxNodes))
+	r := reader{nodes: nodes, defined: make(map[string]bool), symbols: make(map[string]string)}
 	for len(module) > 0 {
 		var line []byte
 		line, module, _ = bytes.Cut(module, []byte("\n"))
